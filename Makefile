@@ -1,0 +1,151 @@
+# csidecar. `make` builds it, `make test` tests it, `make demo` shows it, `make help` lists the rest.
+
+VERSION  := 0.1.0
+PACKAGES  = libuv jansson yaml-0.1 zlib
+PREFIX   ?= /usr/local
+WARNINGS  = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Werror
+CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
+
+# MODE=release | asan | tsan | cover | fuzz. Each mode and compiler builds in a folder of its own.
+MODE        ?= release
+MODE_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+MODE_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DARENA_EMULATE
+MODE_tsan    = -O1 -g -fsanitize=thread
+MODE_cover   = -O0 -g --coverage
+MODE_fuzz    = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DARENA_EMULATE
+LINK_release = -pie -Wl,-z,relro,-z,now
+COMPILER    := $(if $(findstring clang,$(CC)),-clang,)
+O           := build/$(MODE)$(COMPILER)
+
+FLAGS  := -std=gnu11 $(WARNINGS) -I. -I$O/generated $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) \
+          -DCSIDECAR_VERSION='"$(VERSION)"' $(MODE_$(MODE)) $(CFLAGS)
+LDLIBS := $(MODE_$(MODE)) $(LINK_$(MODE)) $(LDFLAGS) $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread -lm
+
+# llhttp is a library from Debian 13 on; Debian 12 has its sources in node-llhttp. Without strict mode
+# it takes a bare CR for a line end (CVE-2023-30589: request smuggling).
+ifeq ($(shell pkg-config --exists libllhttp && echo yes),yes)
+FLAGS  += $(shell pkg-config --cflags libllhttp)
+LDLIBS += $(shell pkg-config --libs libllhttp)
+else
+LLHTTP        ?= /usr/share
+FLAGS         += -isystem $(LLHTTP)/include/llhttp -DLLHTTP_STRICT_MODE=1
+LLHTTP_OBJECTS = $(addprefix $O/llhttp/,llhttp.o api.o http.o)
+endif
+
+# The layers. Each may call those on its right and no other: a test is linked with its own layer
+# and those below, so a call upwards does not link.
+LIB_core      = core.a
+LIB_config    = config.a    $(LIB_core)
+LIB_transport = transport.a $(LIB_config)
+LIB_health    = health.a    $(LIB_transport)
+LIB_discovery = discovery.a $(LIB_health)
+LIB_sidecar   = sidecar.a   $(LIB_discovery)
+LAYERS        = core config transport health discovery sidecar
+
+objects = $(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(wildcard $1/*.c)))
+
+.DEFAULT_GOAL := all
+.PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps
+
+all: $O/csidecar
+
+help:
+	@echo "make            build build/release/csidecar        make MODE=asan|tsan|cover  build it another way"
+	@echo "make test       everything that is tested           make unit                  unit tests only"
+	@echo "make demo       the main job on the example apps    make bench                 against HAProxy and nginx"
+	@echo "make asan       unit and scenario tests, sanitized  make fuzz                  the fuzz targets, 30 s each"
+	@echo "make format     clang-format in place               make format-check          complain instead"
+	@echo "make measure    function and file figures           make install               PREFIX=$(PREFIX) DESTDIR="
+	@echo "make deps       install what a build needs (apt)    make clean"
+
+deps:
+	@tests/setup build
+
+$O/csidecar: $O/sidecar/main.o $(addprefix $O/,$(LIB_sidecar)) $(LLHTTP_OBJECTS)
+	@echo "  LINK  $@"
+	@$(CC) -o $@ $^ $(LDLIBS)
+
+$O/core.a:      $(call objects,sidecar/core)
+$O/config.a:    $(call objects,config)
+$O/transport.a: $(call objects,transport)
+$O/health.a:    $(call objects,health)
+$O/discovery.a: $(call objects,discovery)
+$O/sidecar.a:   $(call objects,sidecar)
+
+$O/%.a:
+	@mkdir -p $(@D) && rm -f $@
+	@$(AR) rcs $@ $^
+
+$O/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+
+$O/llhttp/%.o: $(LLHTTP)/llhttp/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(MODE_$(MODE)) $(CFLAGS) -DLLHTTP_STRICT_MODE=1 -isystem $(LLHTTP)/include/llhttp -c -o $@ $<
+
+# Unit tests: tests/<layer>/test_<module>.c with the helpers of tests/lib.
+TESTS := $(patsubst %.c,$O/%,$(foreach layer,$(LAYERS),$(wildcard tests/$(layer)/test_*.c)))
+TEST_LIB := $(patsubst %.c,$O/%.o,$(wildcard tests/lib/*.c))
+
+.SECONDEXPANSION:
+layer_of = $(firstword $(subst /, ,$(patsubst tests/%,%,$1)))
+$O/tests/%: $O/tests/%.o $$(patsubst %.c,$O/%.o,$$(wildcard tests/lib/$$(firstword $$(subst /, ,$$*))/*.c)) $(TEST_LIB) $$(addprefix $O/,$$(LIB_$$(firstword $$(subst /, ,$$*)))) $(LLHTTP_OBJECTS)
+	@echo "  LINK  $@"
+	@$(CC) -o $@ $^ -lcmocka $(LDLIBS)
+
+build-tests: $(TESTS)
+
+unit: $(TESTS)
+	@tests/run_unit $(TESTS)
+
+test:
+	@tests/setup build
+	@tests/run
+
+demo:
+	@tests/setup build
+	@$(MAKE) --no-print-directory all
+	@tests/demo
+
+bench: all
+	@tests/setup bench
+	@python3 tests/bench/bench.py run
+
+asan:
+	@tests/run unit-asan scenario-asan
+
+fuzz:
+	@tests/run fuzz
+
+layers:
+	@tests/run layers
+
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+format:
+	@clang-format -i $(FORMATTED)
+format-check:
+	@clang-format --dry-run --Werror $(FORMATTED) && echo "format: ok"
+
+measure:
+	@python3 tests/measure.py
+
+install: all
+	install -D -m 755 $O/csidecar $(DESTDIR)$(PREFIX)/bin/csidecar
+	install -D -m 644 docs/csidecar.1 $(DESTDIR)$(PREFIX)/share/man/man1/csidecar.1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$O/csidecar completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/csidecar
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/csidecar $(DESTDIR)$(PREFIX)/share/man/man1/csidecar.1
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/csidecar
+
+clean:
+	rm -rf build
+
+.SECONDARY:
+.DELETE_ON_ERROR:
+-include $(shell find $O -name '*.d' 2>/dev/null)
