@@ -1,0 +1,60 @@
+/* http_client.h - one request to one address, the simple way: for probes, registries and the command
+ * line. Not the data path (that is sidecar/port.c).
+ *
+ *   http_call > answered (once, unless http_cancel came first) > the memory may go
+ *
+ * The request and its answer are buffered (`limit`). A connection of its own, closed afterwards. For long
+ * polls and streamed answers set `piece`, and the body is handed over as it comes instead.
+ */
+#ifndef TRANSPORT_HTTP_CLIENT_H
+#define TRANSPORT_HTTP_CLIENT_H
+
+#include "sidecar/core/text.h"
+#include "transport/http_reader.h"
+#include "transport/socket.h"
+
+struct http_call {
+    /* Set by the caller before http_call_start(); all lent until `answered`. */
+    struct address to;
+    struct slice method;   /* "GET" */
+    struct slice target;   /* "/healthz" */
+    struct slice host;     /* of the Host field; empty: the address */
+    struct slice fields;   /* further whole lines "a: b\r\n", or empty */
+    struct slice body;     /* with a Content-Length if not empty, or for POST, PUT, PATCH */
+    uint64_t timeout_ms;   /* of it all; 0: none */
+    uint64_t connect_timeout_ms; /* 0: the above */
+    size_t limit;          /* of the answer's body; 0: 4 MiB. More is ERR_TOO_LARGE */
+    void *owner;
+    /* Comes exactly once, last. status is 0 unless e == ERR_OK. */
+    void (*answered)(struct http_call *c, enum err e);
+    /* Optional. */
+    void (*piece)(struct http_call *c, struct slice bytes);
+
+    /* The answer. */
+    unsigned status;
+    struct text body_in; /* unless `piece` */
+    struct text head_in; /* the fields as lines "name: value\n", for http_call_field() */
+    uint64_t connected_after_ms, answered_after_ms;
+    struct why why;
+
+    /* Its own. */
+    struct loop *loop;
+    struct socket socket;
+    struct http_reader reader;
+    struct http_scratch *scratch;
+    struct timer timer;
+    enum err result;
+    uint64_t started;
+    bool connected, done;
+};
+
+/* ERR_LATER, or an error at once (then `answered` does not come). */
+enum err http_call_start(struct http_call *c, struct loop *l);
+/* `answered` comes with ERR_CANCELLED, soon. Harmless when it is over. */
+void http_call_cancel(struct http_call *c);
+/* The value of the answer's first field of that name, or {NULL, 0}. */
+struct slice http_call_field(const struct http_call *c, struct slice name);
+/* Frees what the answer holds; may be started again after. */
+void http_call_fini(struct http_call *c);
+
+#endif

@@ -1,0 +1,52 @@
+/* socket.h - a stream over a kernel socket, TCP or Unix, on libuv.
+ *
+ *   socket_init > socket_connect --LATER--> connected(OK) ... > stream_close > closed
+ *              '> listener's accept ------------------^
+ *
+ * uv_try_write first; only what the kernel refuses is queued (in the loop's chunks). TCP_NODELAY on.
+ * The struct is embedded in its owner and lives until `closed`. `connected` counts as an event: it
+ * never comes from inside socket_connect(), and not after stream_close().
+ */
+#ifndef TRANSPORT_SOCKET_H
+#define TRANSPORT_SOCKET_H
+
+#include <uv.h>
+
+#include "sidecar/core/queue.h"
+#include "transport/address.h"
+#include "transport/loop.h"
+#include "transport/stream.h"
+
+struct socket {
+    struct stream stream;
+    struct loop *loop;
+    union {
+        uv_handle_t any;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } handle;
+    struct queue queue;
+    struct socket_write *write; /* while bytes are queued: the uv request, and for finish */
+    void (*connected)(struct socket *s, enum err e);
+    bool open;      /* the handle was initialised */
+    bool closing;   /* only `closed` may come */
+    bool reading;
+    bool above_high;/* drained is owed */
+    bool finishing; /* FIN when the queue is empty */
+    bool ended;
+};
+
+/* Any state may be passed to stream_close() after this, connected or not. */
+void socket_init(struct socket *s, struct loop *l, const struct stream_events *events);
+/* Starts connecting: ERR_LATER, then connected(ERR_OK | ERR_CONNECT_FAILED). Another value: failed
+ * at once. There is no timeout here: the owner closes when he is tired. */
+enum err socket_connect(struct socket *s, const struct address *to,
+                        void (*connected)(struct socket *s, enum err e));
+/* Is the kernel's input empty and open? One recv(MSG_PEEK | MSG_DONTWAIT): false when the peer has
+ * closed or sent something that libuv has not told us yet. */
+bool socket_is_quiet(const struct socket *s);
+enum err socket_peer(const struct socket *s, struct address *a);
+enum err socket_local(const struct socket *s, struct address *a);
+
+#endif
