@@ -1,0 +1,157 @@
+/* registry.h - the contract of a registry backend: few duties.
+ *
+ *   1. While watched, say what instances a service has: whole lists, or single adds and removes.
+ *   2. Say which names there are.
+ *   3. Keep one record under a lease: put, renew, remove.
+ *
+ * Diffing, last known good, back-off, re-registration, coalescing and order are written once, above
+ * (catalog.h, lease.h). A new backend is one file with one `struct registry_ops` and one line in
+ * registry.c, and must pass tests/discovery/conformance.h.
+ *
+ *   open > [ watch > deliver|add|remove ... (failed > watch again) > unwatch ] > close > closed
+ *        > [ put > done > (renew > done)* > remove > done ]
+ *
+ * Rules for a backend, all on the control loop:
+ *   - No callback from inside a call to it (use timer 0 or the loop's next turn).
+ *   - put, renew and remove answer with lease_done() exactly once each (LATER), unless close came first
+ *     or they returned an error at once. One operation per lease at a time; the frame waits.
+ *   - watch_failed() ends that watch: the frame calls unwatch(), backs off and watches again. It keeps the
+ *     last list meanwhile. The backend itself never retries in a tight loop; long-lived connections of the
+ *     backend may heal themselves silently when nothing was missed.
+ *   - Records from outside are checked (instance_check) and bounded; a bad one is skipped and logged, once.
+ *   - After unwatch() no callback for that watch; after close() none but closed().
+ *   - Never block: files are small and local; everything else goes through the loop.
+ */
+#ifndef DISCOVERY_REGISTRY_H
+#define DISCOVERY_REGISTRY_H
+
+#include "discovery/instance.h"
+#include "sidecar/core/list.h"
+#include "sidecar/core/why.h"
+#include "transport/loop.h"
+
+struct registry;
+struct registry_watch;
+struct registry_lease;
+
+/* What this process publishes about one app. */
+struct registration {
+    const char *service;
+    const char *version;
+    const char *id; /* node id: unique, stable for this process */
+    struct address address;
+    struct pairs metadata;
+    uint32_t weight;
+    uint64_t ttl_ms;
+    uint64_t heartbeat_ms;
+};
+
+enum registry_ability {
+    REGISTRY_WRITES = 1,       /* leases work */
+    REGISTRY_LISTS_NAMES = 2,  /* watch_names works */
+    REGISTRY_IS_LOCAL = 4,     /* loopback addresses are right for it; settle time 0 */
+    REGISTRY_EXPIRES = 8,      /* tells when a dead instance's TTL has passed */
+};
+
+struct registry_ops {
+    const char *scheme; /* "consul": the part of the URL before ':' */
+    size_t size;        /* of the backend's struct, which begins with a struct registry */
+    unsigned abilities;
+    /* Options of the URL's query or of `registry:` in the YAML, into the backend's struct. May be NULL. */
+    const struct field *options;
+
+    /* The URL was parsed into r->url. Checks it; starts connecting, if that is its way. An error here is a
+     * configuration error (a server that is away is not). */
+    enum err (*open)(struct registry *r, struct why *w);
+
+    enum err (*watch)(struct registry *r, struct registry_watch *w);
+    void (*unwatch)(struct registry *r, struct registry_watch *w);
+    /* Like a watch, but of the names; delivers with names_deliver(). */
+    enum err (*watch_names)(struct registry *r);
+    void (*unwatch_names)(struct registry *r);
+
+    enum err (*put)(struct registry *r, struct registry_lease *l);
+    enum err (*renew)(struct registry *r, struct registry_lease *l); /* ERR_NOT_FOUND: put again */
+    enum err (*remove)(struct registry *r, struct registry_lease *l);
+
+    /* Leases were removed before. `closed` once, when the memory may go. */
+    void (*close)(struct registry *r);
+};
+
+struct registry_url {
+    char text[512];        /* whole, for messages: without password */
+    struct slice scheme;   /* all within `storage` */
+    struct slice user, password;
+    struct slice hosts;    /* "a:1,b:2" as it stood, or empty */
+    struct slice path;     /* from the first '/', or what follows "file:" */
+    struct slice query;
+    char storage[1024];
+};
+
+/* First member of every backend. The frame fills it. */
+struct registry {
+    const struct registry_ops *ops;
+    struct loop *loop;
+    struct registry_url url;
+    struct random *random;
+    const struct registry_environment *environment;
+    /* The frame's. */
+    const struct registry_frame *frame;
+    void *frame_owner;
+    void (*closed)(struct registry *r);
+};
+
+/* What backends may need to know of the process; lent for its life. */
+struct registry_environment {
+    const char *runtime_dir; /* of `local`: $XDG_RUNTIME_DIR/csidecar or /tmp/csidecar-UID */
+    const char *token_file;  /* registry.token_file, or NULL */
+    /* services.<name>.instances of the YAML, for `static`: count services. */
+    const struct static_service {
+        const char *name;
+        const struct instance *instances;
+        uint32_t count;
+    } *static_services;
+    unsigned static_count;
+};
+
+struct registry_watch {
+    struct list node;        /* the backend's, while watched */
+    const char *service;
+    struct registry *registry;
+    void *backend;           /* the backend's own */
+    void *owner;             /* the frame's */
+};
+
+struct registry_lease {
+    struct list node; /* the backend's */
+    struct registration registration; /* lent for the life of the lease */
+    struct registry *registry;
+    void *backend; /* the backend's own; it frees it when remove is done, or at close */
+    void *owner;   /* the frame's */
+};
+
+/* How the frame is told; set once in registry_open(). Instances are lent for the call. */
+struct registry_frame {
+    void (*deliver)(struct registry_watch *w, const struct instance *instances, uint32_t count,
+                    enum authority authority);
+    void (*add)(struct registry_watch *w, const struct instance *i); /* or change */
+    void (*remove)(struct registry_watch *w, const char *id);
+    void (*failed)(struct registry_watch *w, enum err e, const struct why *why);
+    void (*names)(struct registry *r, const char *const *names, uint32_t count);
+    void (*names_failed)(struct registry *r, enum err e, const struct why *why);
+    void (*lease_done)(struct registry_lease *l, enum err e, const struct why *why);
+};
+
+/* "consul://host:8500?dc=eu" into *u. A bare "local" or "mdns" is taken too. */
+enum err registry_url_parse(struct registry_url *u, struct slice text, struct why *w);
+/* Makes and opens the backend the URL's scheme names; unknown schemes name the nearest. */
+enum err registry_open(struct registry **r, struct slice url, struct loop *l, struct random *random,
+                       const struct registry_environment *environment, const struct registry_frame *frame,
+                       void *frame_owner, struct why *w);
+/* closed() comes later, then the frame calls registry_free(). */
+void registry_close(struct registry *r, void (*closed)(struct registry *r));
+void registry_free(struct registry *r);
+/* All schemes, for help and completion; NULL-terminated. */
+const char *const *registry_schemes(void);
+
+#endif
