@@ -1,0 +1,84 @@
+"""The manifests hold to the published schemas, and to what csidecar itself says of its settings."""
+
+import copy
+import subprocess
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from conftest import ROOT
+
+MANIFESTS = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))
+VERSIONS = ["1.30", "1.34"]
+
+
+def documents(path):
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+def of_kind(path, kind):
+    return next(d for d in documents(path) if d["kind"] == kind)
+
+
+def pod(path):
+    return of_kind(path, "Deployment")["spec"]["template"]["spec"]
+
+
+def container(path, name):
+    spec = pod(path)
+    return next(c for c in spec.get("initContainers", []) + spec["containers"] if c["name"] == name)
+
+
+def name_of(path):
+    return path.name
+
+
+@pytest.fixture(params=MANIFESTS, ids=name_of)
+def manifest(request):
+    return request.param
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_it_holds_to_the_schema(manifest, version):
+    for document in documents(manifest):
+        kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_the_schema_refuses_a_field_that_does_not_exist(manifest):
+    broken = copy.deepcopy(of_kind(manifest, "Deployment"))
+    broken["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, VERSIONS[-1], strict=True)
+
+
+def test_csidecar_takes_its_settings(manifest, binary, tmp_path):
+    settings = tmp_path / "csidecar.yaml"
+    settings.write_text(of_kind(manifest, "ConfigMap")["data"]["csidecar.yaml"])
+    check = subprocess.run([binary, "check", settings], text=True, capture_output=True)
+    assert check.returncode == 0, check.stdout + check.stderr
+
+
+def test_the_grace_period_covers_the_drain(manifest):
+    drain = yaml.safe_load(of_kind(manifest, "ConfigMap")["data"]["csidecar.yaml"])["drain"]
+    settle, finish = (int(drain[key].rstrip("s")) for key in ("settle", "finish"))
+    assert pod(manifest)["terminationGracePeriodSeconds"] > settle + finish
+    stop = container(manifest, "app")["lifecycle"]["preStop"]
+    waits = stop["sleep"]["seconds"] if "sleep" in stop else int(stop["exec"]["command"][1])
+    assert waits >= settle
+
+
+def test_the_sidecar_has_no_rights(manifest):
+    rights = container(manifest, "csidecar")["securityContext"]
+    assert rights["readOnlyRootFilesystem"] and not rights["allowPrivilegeEscalation"]
+    assert rights["capabilities"] == {"drop": ["ALL"]} and rights["runAsUser"] != 0
+    assert pod(manifest)["securityContext"]["runAsNonRoot"]
+
+
+def test_only_the_probes_leave_the_pod(manifest):
+    sidecar = container(manifest, "csidecar")
+    settings = yaml.safe_load(of_kind(manifest, "ConfigMap")["data"]["csidecar.yaml"])
+    port = int(settings["probes"]["listen"].rsplit(":", 1)[1])
+    assert [p["containerPort"] for p in sidecar["ports"]] == [port]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert sidecar[probe]["httpGet"]["port"] == sidecar["ports"][0]["name"]
