@@ -1,0 +1,167 @@
+/* The units of text.h. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "sidecar/core/text.h"
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+/* Largest first; a NULL name ends a table. */
+/* clang-format off */
+static const struct unit durations[] = {
+    {"h",  3600 * 1000},
+    {"m",  60 * 1000},
+    {"s",  1000},
+    {"ms", 1},
+    {NULL, 0},
+};
+
+static const struct unit sizes[] = {
+    {"GiB", UINT64_C(1) << 30},
+    {"GB",  1000 * 1000 * 1000},
+    {"MiB", 1 << 20},
+    {"MB",  1000 * 1000},
+    {"KiB", 1 << 10},
+    {"KB",  1000},
+    {"B",   1},
+    {NULL,  0},
+};
+/* clang-format on */
+
+static const struct unit *unit_named(const struct unit *units, struct slice name)
+{
+    for (; units->name; units++)
+        if (slice_equals_nocase(name, slice_of(units->name)))
+            return units;
+    return NULL;
+}
+
+static size_t count_digits(struct slice s)
+{
+    size_t count = 0;
+
+    while (count < s.size && s.base[count] >= '0' && s.base[count] <= '9')
+        count++;
+    return count;
+}
+
+/* ".25" of 1000 is 250; refused when it is no whole number. */
+static bool fraction_of(struct slice digits, uint64_t factor, uint64_t *value)
+{
+    uint64_t sum = 0;
+    uint64_t scale = 1;
+
+    if (digits.size == 0 || digits.size > 6)
+        return false;
+    for (size_t i = 0; i < digits.size; i++) {
+        sum = sum * 10 + (uint64_t)(digits.base[i] - '0');
+        scale *= 10;
+    }
+    *value = sum * factor / scale;
+    return sum * factor % scale == 0;
+}
+
+/* A number and its unit; `bare` is the unit's factor when there is none, 0: refuse. */
+static bool quantity_parse(struct slice s, const struct unit *units, uint64_t bare,
+                           uint64_t *value)
+{
+    size_t digits = count_digits(s);
+    struct slice whole = slice_first(s, digits);
+    struct slice part = {NULL, 0};
+    uint64_t factor = bare;
+    uint64_t fraction = 0;
+
+    s = slice_after(s, digits);
+    if (slice_starts_with(s, SLICE("."))) {
+        digits = count_digits(slice_after(s, 1));
+        part = slice_first(slice_after(s, 1), digits);
+        s = slice_after(s, 1 + digits);
+    }
+    if (s.size) {
+        units = unit_named(units, s);
+        factor = units ? units->factor : 0;
+    }
+    if (!slice_to_u64(whole, value) ||
+        (part.base && !fraction_of(part, factor, &fraction)))
+        return false;
+    if (factor == 0)
+        return s.size == 0 && *value == 0 && !part.base;
+    return !__builtin_mul_overflow(*value, factor, value) &&
+           !__builtin_add_overflow(*value, fraction, value);
+}
+
+enum err duration_parse(struct slice s, uint64_t *ms)
+{
+    uint64_t value;
+
+    if (!quantity_parse(s, durations, 0, &value))
+        return ERR_BAD_VALUE;
+    *ms = value;
+    return ERR_OK;
+}
+
+enum err size_parse(struct slice s, uint64_t *bytes)
+{
+    uint64_t value;
+
+    if (!quantity_parse(s, sizes, 1, &value))
+        return ERR_BAD_VALUE;
+    *bytes = value;
+    return ERR_OK;
+}
+
+static void keep_shorter(char out[24], const char *candidate)
+{
+    if (!out[0] || strlen(candidate) < strlen(out))
+        strcpy(out, candidate);
+}
+
+static void try_whole(char out[24], uint64_t value, const struct unit *u)
+{
+    char text[24];
+
+    if (value % u->factor)
+        return;
+    snprintf(text, sizeof(text), "%" PRIu64 "%s", value / u->factor, u->name);
+    keep_shorter(out, text);
+}
+
+/* "1.5s": three decimals of a second are whole milliseconds. */
+static void try_seconds(char out[24], uint64_t ms)
+{
+    char text[32];
+    size_t size;
+
+    if (ms < 1000 || ms % 1000 == 0)
+        return;
+    snprintf(text, sizeof(text), "%" PRIu64 ".%03u", ms / 1000, (unsigned)(ms % 1000));
+    size = strlen(text);
+    while (text[size - 1] == '0')
+        size--;
+    strcpy(text + size, "s");
+    keep_shorter(out, text);
+}
+
+char *duration_format(char out[24], uint64_t ms)
+{
+    out[0] = '\0';
+    if (ms == 0)
+        return strcpy(out, "0");
+    for (const struct unit *u = durations; u->name; u++)
+        try_whole(out, ms, u);
+    try_seconds(out, ms);
+    return out;
+}
+
+char *size_format(char out[24], uint64_t bytes)
+{
+    snprintf(out, 24, "%" PRIu64, bytes);
+    if (bytes == 0)
+        return out;
+    for (const struct unit *u = sizes; u->name; u++)
+        try_whole(out, bytes, u);
+    return out;
+}
