@@ -4,11 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ROOM = sizeof(((struct why *)NULL)->text) };
+
+static const char cut_short[] = "...";
+
+/* `text` has `size` bytes, or the first of them when it did not fit. */
 static void replace(struct why *w, const char *text, int size)
 {
-    snprintf(w->text, sizeof(w->text), "%s", text);
-    if (size >= (int)sizeof(w->text))
-        strcpy(w->text + sizeof(w->text) - sizeof("..."), "...");
+    memcpy(w->text, text, ROOM);
+    w->text[ROOM - 1] = '\0';
+    if (size >= ROOM)
+        memcpy(w->text + ROOM - sizeof(cut_short), cut_short, sizeof(cut_short));
 }
 
 void why_init(struct why *w)
@@ -20,7 +26,7 @@ void why_init(struct why *w)
 /* The arguments may point into w->text, so the new text is made beside it. */
 enum err why(struct why *w, enum err e, const char *format, ...)
 {
-    char text[sizeof(w->text)];
+    char text[ROOM] = "";
     va_list args;
     int size;
 
@@ -35,16 +41,15 @@ enum err why(struct why *w, enum err e, const char *format, ...)
 
 void why_in(struct why *w, const char *format, ...)
 {
-    char text[2 * sizeof(w->text)];
+    char text[2 * ROOM + 2] = "";
     va_list args;
-    int place, size;
+    size_t place;
 
     if (!w)
         return;
     va_start(args, format);
-    place = vsnprintf(text, sizeof(w->text), format, args);
+    vsnprintf(text, ROOM, format, args);
     va_end(args);
-    place = place < (int)sizeof(w->text) ? place : (int)sizeof(w->text) - 1;
-    size = place + snprintf(text + place, sizeof(text) - (size_t)place, ": %s", w->text);
-    replace(w, text, size);
+    place = strlen(text);
+    replace(w, text, (int)place + snprintf(text + place, ROOM + 2, ": %s", w->text));
 }
