@@ -298,7 +298,7 @@ struct settings {
 
     /* ours */
     unsigned references;
-    struct settings_memory memory;
+    struct memory memory;
     const struct service_entry **by_name; /* sorted */
 };
 

@@ -1,0 +1,110 @@
+/* settings_start_only_differs: what a reload cannot change. */
+#include <stdio.h>
+
+#include "config/settings.h"
+
+static bool texts_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool bool_equal(const void *a, const void *b)
+{
+    return *(const bool *)a == *(const bool *)b;
+}
+
+static bool count_equal(const void *a, const void *b)
+{
+    return *(const uint32_t *)a == *(const uint32_t *)b;
+}
+
+static bool number_equal(const void *a, const void *b)
+{
+    return *(const uint64_t *)a == *(const uint64_t *)b;
+}
+
+static bool choice_equal(const void *a, const void *b)
+{
+    return *(const int *)a == *(const int *)b;
+}
+
+static bool text_equal(const void *a, const void *b)
+{
+    return texts_equal(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool list_equal(const void *a, const void *b)
+{
+    const struct texts *x = a, *y = b;
+
+    if (x->count != y->count)
+        return false;
+    for (unsigned i = 0; i < x->count; i++)
+        if (!texts_equal(x->items[i], y->items[i]))
+            return false;
+    return true;
+}
+
+static bool pairs_equal(const void *a, const void *b)
+{
+    const struct pairs *x = a, *y = b;
+
+    if (x->count != y->count)
+        return false;
+    for (unsigned i = 0; i < x->count; i++)
+        if (!texts_equal(x->items[i].key, y->items[i].key) ||
+            !texts_equal(x->items[i].value, y->items[i].value))
+            return false;
+    return true;
+}
+
+/* clang-format off */
+static bool (*const equals[])(const void *a, const void *b) = {
+    [FIELD_BOOL]     = bool_equal,
+    [FIELD_COUNT]    = count_equal,
+    [FIELD_DURATION] = number_equal,
+    [FIELD_SIZE]     = number_equal,
+    [FIELD_PERCENT]  = count_equal,
+    [FIELD_CHOICE]   = choice_equal,
+    [FIELD_TEXT]     = text_equal,
+    [FIELD_TEXTS]    = list_equal,
+    [FIELD_PAIRS]    = pairs_equal,
+};
+/* clang-format on */
+
+static bool differs(const struct field *f, const char *a, const char *b)
+{
+    return (f->flags & FIELD_START_ONLY) && f->kind <= FIELD_PAIRS &&
+           !equals[f->kind](a + f->offset, b + f->offset);
+}
+
+static void path_push(char *path, size_t size, const char *key)
+{
+    size_t used = strlen(path);
+
+    snprintf(path + used, size - used, "%s%s", used && key[0] ? "." : "", key);
+}
+
+static bool differs_in(const struct field *fields, const char *a, const char *b,
+                       char *path, size_t size)
+{
+    size_t used = strlen(path);
+
+    for (const struct field *f = fields; f->key; f++) {
+        path_push(path, size, f->key);
+        if (f->kind == FIELD_GROUP &&
+            differs_in(f->fields, a + f->offset, b + f->offset, path, size))
+            return true;
+        if (differs(f, a, b))
+            return true;
+        path[used] = 0;
+    }
+    return false;
+}
+
+bool settings_start_only_differs(const struct field *fields, const void *a, const void *b,
+                                 char *path, size_t size)
+{
+    path[0] = 0;
+    return differs_in(fields, a, b, path, size);
+}

@@ -1,0 +1,213 @@
+#include "config/scalar.h"
+
+#include <stdio.h>
+
+static void add(struct text *out, const char *s)
+{
+    text_add(out, slice_of(s));
+}
+
+/* Words that YAML readers other than ours take for something else are quoted. */
+static bool is_plain(const char *s)
+{
+    static const char *const words[] = {"null", "true", "false", "yes",
+                                        "no",   "on",   "off"};
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_./-";
+
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (slice_equals_nocase(slice_of(s), slice_of(words[i])))
+            return false;
+    return s[0] && (s[0] > '9' || s[0] == '/') && strspn(s, allowed) == strlen(s);
+}
+
+static void print_quoted(const char *s, bool json, struct text *out)
+{
+    if (!json && is_plain(s))
+        add(out, s);
+    else
+        text_add_json(out, slice_of(s));
+}
+
+/* scheme://user:password@host -> scheme://user:***@host */
+static void print_url(const char *s, bool json, struct text *out)
+{
+    const char *user = strstr(s, "://");
+    const char *at = user ? strrchr(user, '@') : NULL;
+    const char *colon = at ? memchr(user + 3, ':', (size_t)(at - user - 3)) : NULL;
+    struct text safe = {.limit = 4096};
+
+    if (!colon) {
+        print_quoted(s, json, out);
+        return;
+    }
+    text_add(&safe, slice_from(s, (size_t)(colon - s)));
+    text_addf(&safe, ":***%s", at);
+    print_quoted(safe.base && !safe.failed ? safe.base : "***", json, out);
+    text_fini(&safe);
+}
+
+void scalar_print_text(const struct field *f, const char *value, bool json,
+                       struct text *out)
+{
+    if (!value)
+        add(out, "null");
+    else if (f->flags & FIELD_SECRET)
+        add(out, "\"(set)\"");
+    else if (f->flags & FIELD_URL)
+        print_url(value, json, out);
+    else
+        print_quoted(value, json, out);
+}
+
+static void print_bool(const struct field *f, const void *member, bool json,
+                       struct text *out)
+{
+    (void)f, (void)json;
+    add(out, *(const bool *)member ? "true" : "false");
+}
+
+static void print_count(const struct field *f, const void *member, bool json,
+                        struct text *out)
+{
+    (void)f, (void)json;
+    text_addf(out, "%u", *(const uint32_t *)member);
+}
+
+static void print_word(const char *word, bool json, struct text *out)
+{
+    text_addf(out, json ? "\"%s\"" : "%s", word);
+}
+
+static void print_duration(const struct field *f, const void *member, bool json,
+                           struct text *out)
+{
+    char word[24];
+
+    (void)f;
+    print_word(duration_format(word, *(const uint64_t *)member), json, out);
+}
+
+static void print_size(const struct field *f, const void *member, bool json,
+                       struct text *out)
+{
+    char word[24];
+
+    (void)f;
+    print_word(size_format(word, *(const uint64_t *)member), json, out);
+}
+
+static void print_percent(const struct field *f, const void *member, bool json,
+                          struct text *out)
+{
+    char word[16];
+
+    (void)f;
+    snprintf(word, sizeof(word), "%u%%", *(const uint32_t *)member);
+    print_word(word, json, out);
+}
+
+static void print_choice(const struct field *f, const void *member, bool json,
+                         struct text *out)
+{
+    print_word(f->choices[*(const int *)member], json, out);
+}
+
+static void print_text(const struct field *f, const void *member, bool json,
+                       struct text *out)
+{
+    scalar_print_text(f, *(const char *const *)member, json, out);
+}
+
+static void range_of(const struct field *f, const char *what,
+                     char *(*format)(char out[24], uint64_t value), struct text *out)
+{
+    char low[24], high[24];
+
+    add(out, what);
+    if (f->max)
+        text_addf(out, "%sfrom %s to %s", what[0] ? " " : "", format(low, f->min),
+                  format(high, f->max));
+}
+
+static char *count_format(char out[24], uint64_t value)
+{
+    snprintf(out, 24, "%llu", (unsigned long long)value);
+    return out;
+}
+
+static void range_bool(const struct field *f, struct text *out)
+{
+    (void)f;
+    add(out, "true or false");
+}
+
+static void range_count(const struct field *f, struct text *out)
+{
+    range_of(f, f->max ? "" : "a count", count_format, out);
+}
+
+static void range_duration(const struct field *f, struct text *out)
+{
+    range_of(f, "a duration", duration_format, out);
+}
+
+static void range_size(const struct field *f, struct text *out)
+{
+    range_of(f, "a size", size_format, out);
+}
+
+static void range_percent(const struct field *f, struct text *out)
+{
+    text_addf(out, "from %u%% to %u%%", (unsigned)f->min, (unsigned)f->max);
+}
+
+static void range_choice(const struct field *f, struct text *out)
+{
+    add(out, "one of ");
+    for (unsigned i = 0; f->choices[i]; i++)
+        text_addf(out, "%s%s", i ? ", " : "", f->choices[i]);
+}
+
+static void range_text(const struct field *f, struct text *out)
+{
+    if (f->choices)
+        range_choice(f, out);
+}
+
+/* clang-format off */
+static const struct {
+    const char *name;
+    void (*print)(const struct field *f, const void *member, bool json, struct text *out);
+    void (*range)(const struct field *f, struct text *out);
+} kinds[] = {
+    [FIELD_BOOL]     = {"yes or no",     print_bool,     range_bool},
+    [FIELD_COUNT]    = {"count",         print_count,    range_count},
+    [FIELD_DURATION] = {"duration",      print_duration, range_duration},
+    [FIELD_SIZE]     = {"size",          print_size,     range_size},
+    [FIELD_PERCENT]  = {"percent",       print_percent,  range_percent},
+    [FIELD_CHOICE]   = {"choice",        print_choice,   range_choice},
+    [FIELD_TEXT]     = {"text",          print_text,     range_text},
+    [FIELD_TEXTS]    = {"list of texts", NULL,           range_text},
+    [FIELD_PAIRS]    = {"map of texts",  NULL,           NULL},
+    [FIELD_GROUP]    = {"group",         NULL,           NULL},
+    [FIELD_LIST]     = {"list",          NULL,           NULL},
+    [FIELD_MAP]      = {"map",           NULL,           NULL},
+};
+/* clang-format on */
+
+void scalar_print(const struct field *f, const void *member, bool json, struct text *out)
+{
+    kinds[f->kind].print(f, member, json, out);
+}
+
+const char *scalar_kind(const struct field *f)
+{
+    return kinds[f->kind].name;
+}
+
+void scalar_range(const struct field *f, struct text *out)
+{
+    if (kinds[f->kind].range)
+        kinds[f->kind].range(f, out);
+}
