@@ -14,30 +14,15 @@
 #ifndef SIDECAR_SETTINGS_H
 #define SIDECAR_SETTINGS_H
 
-#include <netinet/in.h>
-#include <sys/un.h>
-
 #include "config/settings.h"
+#include "health/outlier.h"
 #include "sidecar/core/log.h"
+#include "transport/address.h"
 
-/* Where we listen. "127.0.0.1:8081", "[::1]:8081", "0.0.0.0:8084", "localhost:8081" (both
- * loopbacks), "unix:/run/csidecar.sock", "unix:@abstract". */
-struct listen_address {
-    const char *text; /* as it would be written */
-    bool is_unix;
-    bool is_loopback; /* 127.0.0.0/8 or ::1; Unix sockets too */
-    uint16_t port;    /* host order; 0 with Unix, or: any free port */
-    socklen_t size;
-    union {
-        struct sockaddr base;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_un local;
-    } address;
-};
-
+/* Where we listen. Written "127.0.0.1:8081", "[::1]:8081", "localhost:8081" (both
+ * loopbacks), "unix:/run/csidecar.sock". */
 struct listen_addresses {
-    struct listen_address *items;
+    struct address *items;
     unsigned count;
     bool by_default; /* nobody asked for them: the next free ports will do */
 };
@@ -72,7 +57,7 @@ struct app_settings {
     const char *name;    /* of its service; derived: never NULL */
     const char *id;      /* of this instance; NULL: made by the registrar */
     const char *version; /* derived: the top level's unless set here */
-    const char *host;    /* NULL: 127.0.0.1, then ::1 */
+    const char *host;    /* an IP or unix:/path; NULL: 127.0.0.1, then ::1 */
     uint32_t port;       /* 0: none, or chosen by `run` */
     uint32_t weight;
     const char
@@ -82,6 +67,8 @@ struct app_settings {
         metadata; /* derived: with those of the top level it does not set itself */
     struct health_settings health;
     /* derived */
+    struct address addresses[2]; /* to try in order; port 0 where `run` chooses it */
+    unsigned address_count;
     struct listen_addresses ingress_listen; /* count 0: no ingress in front of it */
     const char *advertise_host;             /* NULL: find out */
     uint16_t advertise_port;                /* 0: of the ingress or the app */
@@ -110,10 +97,8 @@ struct pool_settings {
     uint64_t idle_timeout; /* until another limit is learned */
 };
 
-struct outlier_settings {
-    uint32_t failures; /* in a row; 0: off */
-    uint64_t rest;     /* of the first ejection, then times n */
-    uint64_t max_rest;
+struct ejection_settings {
+    struct outlier_settings rule;
     uint32_t max_ejected; /* percent of a service's instances */
 };
 
@@ -140,7 +125,7 @@ struct service_settings {
     const char
         *hash_header; /* what HASH takes its key from besides csidecar-hash; or NULL */
     struct pool_settings pool;
-    struct outlier_settings outlier;
+    struct ejection_settings outlier;
     uint32_t panic; /* percent healthy below which all are balanced over */
     struct load_settings limits;
     const char *host; /* "instance", "service" or a text */
@@ -152,12 +137,11 @@ struct service_settings {
 
 /* An instance written in the file. */
 struct instance_settings {
-    const char *address; /* HOST:PORT */
+    const char *address; /* IP:PORT */
     uint32_t weight;
     struct pairs metadata;
     /* derived */
-    const char *host; /* without brackets */
-    uint16_t port;
+    struct address parsed;
 };
 
 /* services.NAME */
@@ -337,11 +321,8 @@ const struct service_settings *service_settings_of(const struct settings *s,
 /* services.NAME, or NULL. */
 const struct service_entry *service_entry_of(const struct settings *s, struct slice name);
 
-/* 1 to 128 of A-Z a-z 0-9 . _ - and neither `_` nor `.` first: it must do as a path
- * segment. */
-bool service_name_valid(struct slice name);
-/* The nearest valid name, in 129 bytes with the terminator: "My App" -> "My-App"; else
- * "app". */
+/* The nearest valid service name (discovery/instance.h), in 129 bytes with the
+ * terminator: "My App" -> "My-App"; else "app". */
 void service_name_make(char out[129], struct slice from);
 
 /* What `csidecar check` prints: the effective settings, and what would be registered. */
