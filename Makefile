@@ -90,12 +90,14 @@ $O/llhttp/%.o: $(LLHTTP)/llhttp/%.c
 # Unit tests: tests/<layer>/test_<module>.c with the helpers of tests/lib.
 TESTS := $(patsubst %.c,$O/%,$(foreach layer,$(LAYERS),$(wildcard tests/$(layer)/test_*.c)))
 TEST_LIB := $(patsubst %.c,$O/%.o,$(wildcard tests/lib/*.c))
+# tests/lib/fault_heap.c refuses memory when a test asks it to.
+FAULT_HEAP = $(foreach name,malloc calloc realloc strdup strndup,-Wl,--wrap=$(name))
 
 .SECONDEXPANSION:
 layer_of = $(firstword $(subst /, ,$(patsubst tests/%,%,$1)))
 $O/tests/%: $O/tests/%.o $$(patsubst %.c,$O/%.o,$$(wildcard tests/lib/$$(firstword $$(subst /, ,$$*))/*.c)) $(TEST_LIB) $$(addprefix $O/,$$(LIB_$$(firstword $$(subst /, ,$$*)))) $(LLHTTP_OBJECTS)
 	@echo "  LINK  $@"
-	@$(CC) -o $@ $^ -lcmocka $(LDLIBS)
+	@$(CC) -o $@ $^ -lcmocka $(FAULT_HEAP) $(LDLIBS)
 
 build-tests: $(TESTS)
 

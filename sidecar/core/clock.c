@@ -117,20 +117,30 @@ static void step(struct clock *c, uint64_t tick)
     fire_all(&due);
 }
 
+static void fire_until(struct clock *c, uint64_t now)
+{
+    uint64_t next;
+
+    while ((next = clock_next(c)) <= now)
+        step(c, next);
+    c->position = now;
+}
+
+/* A wake that is still to come is early enough for all: nothing fires before it. */
 void clock_advance(struct clock *c, uint64_t now)
 {
-    uint64_t asked = c->wake_at;
-    uint64_t next;
+    bool woken = c->wake_at <= now;
 
     if (now > c->now)
         c->now = now;
-    c->wake_at = WAKE_NOT_NOW;
-    while ((next = clock_next(c)) <= c->now)
-        step(c, next);
-    c->position = c->now;
-    c->wake_at = asked > c->now ? asked : 0;
-    if (next != UINT64_MAX)
-        ask(c, next);
+    if (woken)
+        c->wake_at = WAKE_NOT_NOW;
+    fire_until(c, c->now);
+    if (!woken)
+        return;
+    c->wake_at = 0;
+    if (clock_next(c) != UINT64_MAX)
+        ask(c, clock_next(c));
 }
 
 void timer_init(struct timer *t, void (*fire)(struct timer *t))

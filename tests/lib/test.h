@@ -5,18 +5,20 @@
  *         ...
  *     }
  *
- *     TESTS(RUN(pops_what_was_pushed_first), RUN(...))      // last in the file: makes main()
+ *     TESTS(RUN(pops_what_was_pushed_first), RUN(...))      // last in the file: main()
  *
- * TESTS_WITH(setup, teardown, ...) runs setup and teardown around each test.
+ * RUN_WITH(name) runs the file's test_setup() and test_teardown() around the test.
  */
 #ifndef TESTS_LIB_TEST_H
 #define TESTS_LIB_TEST_H
 
-/* clang-format off: cmocka.h asks for these first */
+/* cmocka.h asks for these first. */
+/* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 /* clang-format on */
 
