@@ -158,10 +158,12 @@ char *duration_format(char out[24], uint64_t ms)
 
 char *size_format(char out[24], uint64_t bytes)
 {
-    snprintf(out, 24, "%" PRIu64, bytes);
-    if (bytes == 0)
-        return out;
-    for (const struct unit *u = sizes; u->name; u++)
+    char bare[24];
+
+    out[0] = '\0';
+    snprintf(bare, sizeof(bare), "%" PRIu64, bytes);
+    for (const struct unit *u = sizes; u->name && bytes; u++)
         try_whole(out, bytes, u);
+    keep_shorter(out, bare);
     return out;
 }
