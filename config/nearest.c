@@ -63,6 +63,21 @@ const char *nearest_found(const struct nearest *n)
     return n->best[0] ? n->best : NULL;
 }
 
+const char *nearest(struct slice word, const char *const *known, unsigned count)
+{
+    struct nearest n;
+    const char *found = NULL;
+
+    nearest_init(&n, word);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned before = n.distance;
+
+        nearest_offer(&n, slice_of(known[i]));
+        found = n.distance < before ? known[i] : found;
+    }
+    return found;
+}
+
 enum err nearest_why(const struct nearest *n, struct why *w, enum err e, const char *what)
 {
     if (!n->best[0])

@@ -26,6 +26,8 @@ struct nearest {
 void nearest_init(struct nearest *n, struct slice word);
 void nearest_offer(struct nearest *n, struct slice known);
 const char *nearest_found(const struct nearest *n);
+/* Of a list, as its own text; NULL when none is near. */
+const char *nearest(struct slice word, const char *const *known, unsigned count);
 /* Sets `what`, and where there is one, ` (did you mean "..."?)`. Returns `e`. */
 enum err nearest_why(const struct nearest *n, struct why *w, enum err e,
                      const char *what);

@@ -14,6 +14,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "config/field.h"
+#include "config/nearest.h"
 #include "config/tree.h"
 #include "sidecar/core/text.h"
 
