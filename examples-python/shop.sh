@@ -1,6 +1,6 @@
 #!/bin/bash
 # The whole shop on one machine: four services, a sidecar beside each. Ctrl-C ends it.
-set -eu
+set -eum # m: Ctrl-C comes to this script alone, which ends each sidecar once
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/release:$PATH
 
@@ -16,5 +16,4 @@ beside shop-cart    examples-node   node cart.js
 beside shop-prices  examples-node   node prices.js
 
 trap 'kill $(jobs -p) 2>/dev/null' INT TERM
-wait
-wait
+until wait; do :; done
