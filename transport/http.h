@@ -1,8 +1,8 @@
 /* http.h - one HTTP/1.x message head, and what its framing says (RFC 9110, RFC 9112).
  *
- * Slices of a head point into the bytes it was read from: lent as long as those. Names keep their case
- * and order. Fields that this program acts on get an id when they are read, so nobody compares names
- * twice.
+ * Slices of a head point into the bytes it was read from: lent as long as those. Names
+ * keep their case and order. Fields that this program acts on get an id when they are
+ * read, so nobody compares names twice.
  */
 #ifndef TRANSPORT_HTTP_H
 #define TRANSPORT_HTTP_H
@@ -13,7 +13,11 @@
 #include "sidecar/core/err.h"
 #include "sidecar/core/slice.h"
 
-enum { HTTP_HEAD_LIMIT = 64 * 1024, HTTP_TARGET_LIMIT = 32 * 1024, HTTP_FIELD_LIMIT = 100 };
+enum {
+    HTTP_HEAD_LIMIT = 64 * 1024,
+    HTTP_TARGET_LIMIT = 32 * 1024,
+    HTTP_FIELD_LIMIT = 100
+};
 
 /* clang-format off */
 #define HTTP_FIELDS(X)                                             \
@@ -73,8 +77,10 @@ struct http_field {
     enum http_field_id id;
 };
 
+/* Methods that llhttp does not know never get here: ERR_METHOD. */
 enum http_method {
-    METHOD_OTHER, /* any other token, in `method_text` */
+    METHOD_OTHER, /* another one that llhttp knows (PURGE, MKCOL, ...), in `method_text`
+                   */
     METHOD_GET,
     METHOD_HEAD,
     METHOD_POST,
@@ -109,9 +115,12 @@ struct http_head {
     uint64_t length;
     bool keep_alive;      /* the connection may be used again after this message */
     bool expect_continue; /* Expect: 100-continue, and HTTP/1.1 */
-    bool upgrade;         /* Connection names upgrade, and there is an Upgrade field */
-    uint64_t present;     /* bit of each http_field_id that occurs */
+    bool upgrade; /* Connection names upgrade, and there is an Upgrade field (1.1 only) */
+    bool connection_names; /* Connection names more than close, keep-alive and upgrade */
+    uint64_t present;      /* bit of each http_field_id that occurs */
 };
+
+_Static_assert(HTTP_FIELD_IDS <= 64, "a bit of `present` for each");
 
 static inline bool head_has(const struct http_head *h, enum http_field_id id)
 {
@@ -131,8 +140,8 @@ const struct http_field *head_field(const struct http_head *h, enum http_field_i
 struct slice head_value(const struct http_head *h, enum http_field_id id);
 /* Is `token` in the comma list(s) of that field? Without regard to case. */
 bool head_lists(const struct http_head *h, enum http_field_id id, struct slice token);
-/* May this field go on to the other side? Not the hop-by-hop ones (RFC 9110 §7.6.1), nor what
- * Connection names. */
+/* Must this field stay on this side? The hop-by-hop ones (RFC 9110 §7.6.1) and what
+ * Connection names must; Host and Content-Length never do, whoever names them. */
 bool head_field_is_hop_by_hop(const struct http_head *h, const struct http_field *f);
 
 #endif

@@ -1,8 +1,8 @@
 /* http_writer.h - from messages to bytes. Head and first body bytes leave in one writev.
  *
  * A writer gathers slices (a cork) and gives them to the stream in one stream_writev() at
- * writer_flush(), or when its few places are full. What it was given must live until the flush.
- * Chunk sizes are written here; the writer frames the body as the head said.
+ * writer_flush(), or when its few places are full. What it was given must live until the
+ * flush. Chunk sizes are written here; the writer frames the body as the head said.
  */
 #ifndef TRANSPORT_HTTP_WRITER_H
 #define TRANSPORT_HTTP_WRITER_H
@@ -18,6 +18,8 @@ struct http_writer {
     uint64_t remaining; /* of a length body: more is ERR_IO, a short end is too */
     uint64_t written;   /* bytes given to the stream, all in all */
     size_t sent_first;  /* what the kernel took of the first flush of this message */
+    bool flushed;       /* at least once in this message */
+    bool after_chunk;   /* the last slice in the cork ends a chunk */
     unsigned count;
     unsigned text_used;
     struct slice slices[WRITER_SLICES];
@@ -25,13 +27,15 @@ struct http_writer {
 };
 
 /* For each message. `head` is the whole head as text, including the empty line. */
-void writer_start(struct http_writer *w, struct stream *s, struct slice head, enum http_framing framing,
-                  uint64_t length);
+void writer_start(struct http_writer *w, struct stream *s, struct slice head,
+                  enum http_framing framing, uint64_t length);
 /* The head as two or three slices (say, the part before and after Host). */
-void writer_start_slices(struct http_writer *w, struct stream *s, const struct slice *head,
-                         unsigned count, enum http_framing framing, uint64_t length);
+void writer_start_slices(struct http_writer *w, struct stream *s,
+                         const struct slice *head, unsigned count,
+                         enum http_framing framing, uint64_t length);
 enum err writer_body(struct http_writer *w, struct slice bytes);
-/* `trailers` is text of whole lines, without the last empty one; usually empty. Chunked only. */
+/* `trailers` is text of whole lines, without the last empty one; usually empty. Chunked
+ * only. */
 enum err writer_end(struct http_writer *w, struct slice trailers);
 enum err writer_flush(struct http_writer *w);
 
@@ -49,6 +53,7 @@ void head_text_add(struct head_text *t, struct slice s);
 /* "name: value\r\n" */
 void head_text_field(struct head_text *t, struct slice name, struct slice value);
 void head_text_number(struct head_text *t, uint64_t value);
-struct slice head_text_done(struct head_text *t); /* trims the arena; base NULL when failed */
+struct slice
+head_text_done(struct head_text *t); /* trims the arena; base NULL when failed */
 
 #endif

@@ -1,0 +1,158 @@
+#include "transport/http_head.h"
+
+#include "transport/http_validate.h"
+
+enum { VERSION = 8, EMPTY_LINE = 2 }; /* "HTTP/1.1" and "\r\n" */
+
+#define BIT(id) (1ull << FIELD_ID_##id)
+#define SINGLE_FRAMING (BIT(CONTENT_LENGTH) | BIT(TRANSFER_ENCODING))
+#define SINGLE_REQUEST                                                                   \
+    (SINGLE_FRAMING | BIT(HOST) | BIT(CSIDECAR_SERVICE) | BIT(CSIDECAR_TIMEOUT) |        \
+     BIT(CSIDECAR_RETRIES) | BIT(CSIDECAR_INSTANCE))
+
+static bool is_line_end(const char *p)
+{
+    return memcmp(p, "\r\n", 2) == 0;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* The line without its CRLF ends at `end`; *next is where the following one begins. */
+static const char *field_build(struct slice name, const char *end, struct http_field *f)
+{
+    const char *value = name.base + name.size + 1;
+
+    if (name.size == 0 || end < value || !is_line_end(end) || value[-1] != ':')
+        return "a field line that is not \"name: value\" and CRLF";
+    while (value < end && is_blank(*value))
+        value++;
+    while (end > value && is_blank(end[-1]))
+        end--;
+    f->name = name;
+    f->value = slice_from(value, end - value);
+    f->id = http_field_id(name);
+    return http_is_value(f->value) ? NULL
+                                   : "a control character or a folded line in a field";
+}
+
+const char *http_fields_build(const struct http_raw *raw, uint32_t from, uint64_t single,
+                              struct http_field *fields, uint64_t *present)
+{
+    const char *base = raw->bytes.base, *end = base + raw->bytes.size - EMPTY_LINE;
+    uint64_t seen = 0;
+
+    if (!is_line_end(end) || base + from != (raw->count ? base + raw->names[0].at : end))
+        return "a line that does not end in CRLF, or begins with a space";
+    for (unsigned i = 0; i < raw->count; i++) {
+        const char *next = i + 1 < raw->count ? base + raw->names[i + 1].at : end;
+        struct slice name = slice_from(base + raw->names[i].at, raw->names[i].size);
+        const char *problem = field_build(name, next - EMPTY_LINE, &fields[i]);
+
+        if (problem)
+            return problem;
+        if (seen & single & 1ull << fields[i].id)
+            return "a field that may occur only once stands there again";
+        seen |= 1ull << fields[i].id;
+    }
+    *present = seen;
+    return NULL;
+}
+
+/* Where the start line ends, its CRLF not counted. */
+static uint32_t start_line_size(const struct http_raw *raw)
+{
+    return (raw->count ? raw->names[0].at : raw->bytes.size - EMPTY_LINE) - EMPTY_LINE;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool version_parse(const char *text, unsigned *minor)
+{
+    *minor = (unsigned char)text[7] - '0';
+    return memcmp(text, "HTTP/1.", 7) == 0 && *minor <= 1;
+}
+
+static enum err version_refuse(const char *text, const char **problem)
+{
+    bool other = memcmp(text, "HTTP/", 5) == 0 && is_digit(text[5]) && text[6] == '.' &&
+                 is_digit(text[7]);
+
+    *problem = other ? "a version that is neither HTTP/1.0 nor HTTP/1.1"
+                     : "a request line that does not end in HTTP/1.1";
+    return other ? ERR_HTTP_VERSION : ERR_BAD_REQUEST;
+}
+
+/* "GET /target HTTP/1.1": llhttp has found a method it knows and a target; the single
+ * spaces are ours to check. */
+static enum err request_line_build(const struct http_raw *raw, struct http_head *h,
+                                   const char **problem)
+{
+    const char *base = raw->bytes.base;
+    uint32_t at = raw->target.at, end = at + raw->target.size,
+             size = start_line_size(raw);
+
+    if (at < 2 || base[at - 1] != ' ' || base[at - 2] == ' ' ||
+        size != end + 1 + VERSION || base[end] != ' ' || !is_line_end(base + size)) {
+        *problem = "a request line that is not \"METHOD target HTTP/1.1\"";
+        return ERR_BAD_REQUEST;
+    }
+    if (!version_parse(base + end + 1, &h->minor))
+        return version_refuse(base + end + 1, problem);
+    h->method_text = slice_from(base, at - 1);
+    h->target = slice_from(base + at, raw->target.size);
+    h->method = http_method(h->method_text);
+    return ERR_OK;
+}
+
+enum err http_request_build(const struct http_raw *raw, struct http_field *fields,
+                            struct http_head *h, const char **problem)
+{
+    uint32_t from = start_line_size(raw) + EMPTY_LINE;
+    enum err e = request_line_build(raw, h, problem);
+
+    if (e)
+        return e;
+    if ((*problem = http_fields_build(raw, from, SINGLE_REQUEST, fields, &h->present)))
+        return ERR_BAD_REQUEST;
+    h->fields = fields;
+    h->count = raw->count;
+    return http_request_check(h, problem);
+}
+
+/* "HTTP/1.1 200 OK", or without the reason, with or without the space before it. */
+static const char *status_line_problem(const struct http_raw *raw, struct http_head *h)
+{
+    enum { STATUS = VERSION + 1, REASON = STATUS + 4 };
+    const char *base = raw->bytes.base, *status = base + STATUS;
+    uint32_t size = start_line_size(raw);
+
+    if (size < REASON - 1 || !is_line_end(base + size) ||
+        !version_parse(base, &h->minor) || status[-1] != ' ' || !is_digit(status[0]) ||
+        !is_digit(status[1]) || !is_digit(status[2]) ||
+        (size > REASON - 1 && base[REASON - 1] != ' '))
+        return "a status line that is not \"HTTP/1.1 200 reason\"";
+    h->status = (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0');
+    h->reason = slice_after(slice_from(base, size), REASON);
+    if (h->status < 100 || !http_is_value(h->reason))
+        return "a status below 100, or a control character in the reason";
+    return NULL;
+}
+
+enum err http_response_build(const struct http_raw *raw, bool to_head,
+                             struct http_field *fields, struct http_head *h,
+                             const char **problem)
+{
+    if ((*problem = status_line_problem(raw, h)) ||
+        (*problem = http_fields_build(raw, start_line_size(raw) + EMPTY_LINE,
+                                      SINGLE_FRAMING, fields, &h->present)))
+        return ERR_BAD_RESPONSE;
+    h->fields = fields;
+    h->count = raw->count;
+    return http_response_check(h, to_head, problem);
+}
