@@ -128,14 +128,11 @@ static enum err method_refuse(const char *at, const char **problem)
 
 static enum err head_refuse(struct http_reader *r, llhttp_errno_t n, const char **problem)
 {
-    const char *at = llhttp_get_error_pos(&r->parser);
-
     if (n == HPE_USER)
         return refuse(r->error, err_text(r->error), problem);
     if (n == HPE_INVALID_METHOD)
-        return method_refuse(at, problem);
-    if (n == HPE_PAUSED_H2_UPGRADE ||
-        (n == HPE_INVALID_VERSION && *at >= '0' && *at <= '9'))
+        return method_refuse(llhttp_get_error_pos(&r->parser), problem);
+    if (n == HPE_PAUSED_H2_UPGRADE || n == HPE_INVALID_VERSION)
         return refuse(ERR_HTTP_VERSION, "a version that is neither HTTP/1.0 nor HTTP/1.1",
                       problem);
     return refuse(ERR_BAD_REQUEST, llhttp_get_error_reason(&r->parser), problem);
