@@ -87,7 +87,8 @@ $O/llhttp/%.o: $(LLHTTP)/llhttp/%.c
 	@echo "  CC    $<"
 	@$(CC) $(MODE_$(MODE)) $(CFLAGS) -DLLHTTP_STRICT_MODE=1 -isystem $(LLHTTP)/include/llhttp -c -o $@ $<
 
-# Unit tests: tests/<layer>/test_<module>.c with the helpers of tests/lib.
+# Unit tests: tests/<layer>/test_<module>.c with the helpers of tests/lib, and of tests/lib/<layer> of
+# its own layer and those below.
 TESTS := $(patsubst %.c,$O/%,$(foreach layer,$(LAYERS),$(wildcard tests/$(layer)/test_*.c)))
 TEST_LIB := $(patsubst %.c,$O/%.o,$(wildcard tests/lib/*.c))
 # tests/lib/fault_heap.c refuses memory when a test asks it to.
@@ -95,7 +96,8 @@ FAULT_HEAP = $(foreach name,malloc calloc realloc strdup strndup,-Wl,--wrap=$(na
 
 .SECONDEXPANSION:
 layer_of = $(firstword $(subst /, ,$(patsubst tests/%,%,$1)))
-$O/tests/%: $O/tests/%.o $$(patsubst %.c,$O/%.o,$$(wildcard tests/lib/$$(firstword $$(subst /, ,$$*))/*.c)) $(TEST_LIB) $$(addprefix $O/,$$(LIB_$$(firstword $$(subst /, ,$$*)))) $(LLHTTP_OBJECTS)
+helpers_of = $(patsubst %.c,$O/%.o,$(foreach layer,$(basename $(LIB_$1)),$(wildcard tests/lib/$(layer)/*.c)))
+$O/tests/%: $O/tests/%.o $$(call helpers_of,$$(firstword $$(subst /, ,$$*))) $(TEST_LIB) $$(addprefix $O/,$$(LIB_$$(firstword $$(subst /, ,$$*)))) $(LLHTTP_OBJECTS)
 	@echo "  LINK  $@"
 	@$(CC) -o $@ $^ -lcmocka $(FAULT_HEAP) $(LDLIBS)
 

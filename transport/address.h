@@ -1,8 +1,9 @@
-/* address.h - where to connect or listen: an IPv4 or IPv6 address with a port, or a Unix path.
+/* address.h - where to connect or listen: an IPv4 or IPv6 address with a port, or a Unix
+ * path.
  *
- * Forms: "127.0.0.1:8081", "[::1]:8081", "localhost:80" (loopback names only: both families are
- * never looked up), "unix:/run/csidecar.sock". Host names that need a resolver are not addresses:
- * resolve.h turns them into some.
+ * Forms: "127.0.0.1:8081", "[::1]:8081", "localhost:80" (loopback names only: both
+ * families are never looked up), "unix:/run/csidecar.sock". Host names that need a
+ * resolver are not addresses: resolve.h turns them into some.
  */
 #ifndef TRANSPORT_ADDRESS_H
 #define TRANSPORT_ADDRESS_H
@@ -26,8 +27,10 @@ struct address {
     };
 };
 
-/* "host:port" or "unix:/path". A missing port takes `default_port`; 0: a port must be given. */
-enum err address_parse(struct address *a, struct slice text, unsigned default_port, struct why *w);
+/* "host:port" or "unix:/path". A missing port takes `default_port`; 0: a port must be
+ * given. */
+enum err address_parse(struct address *a, struct slice text, unsigned default_port,
+                       struct why *w);
 /* From a bare IP literal (brackets allowed round IPv6) and a port. */
 enum err address_from_ip(struct address *a, struct slice ip, unsigned port);
 /* As address_parse() would take it; zero-terminated; returns `out`. */

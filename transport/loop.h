@@ -1,9 +1,14 @@
-/* loop.h - one thread's event loop: libuv, our clock on one uv_timer, and what streams share.
+/* loop.h - one thread's event loop: libuv, our clock on one uv_timer, and what streams
+ * share.
  *
- *   loop_open > [handles of all kinds] > loop_run ... loop_stop > [all closed] > loop_close
+ *   loop_open > [handles of all kinds] > loop_run ... loop_stop > [all closed] >
+ * loop_close
  *
- * All calls come from the loop's own thread, but mailbox_post(). Callbacks of libuv update the clock
- * once per turn; inside one callback time stands still.
+ * All calls come from the loop's own thread, but mailbox_post(). Every callback of libuv
+ * calls loop_touch() first, so that the clock knows what time it became while the loop
+ * slept (libuv has read it already: no system call). Inside one callback time stands
+ * still. Timers fire between turns, never from inside a callback, and keep the loop
+ * alive. Opening a loop makes the process ignore SIGPIPE.
  */
 #ifndef TRANSPORT_LOOP_H
 #define TRANSPORT_LOOP_H
@@ -15,16 +20,16 @@
 #include "sidecar/core/err.h"
 #include "sidecar/core/queue.h"
 
-/* One read takes at most this. Read, parsed in place and written on at once, so one buffer serves all
- * connections of a loop (64 KiB would cut a 64 KiB body with its head in two). */
+/* One read takes at most this. Read, parsed in place and written on at once, so one
+ * buffer serves all connections of a loop (64 KiB would cut a 64 KiB body with its head
+ * in two). */
 enum { LOOP_READ_BUFFER = 256 * 1024 };
 
 struct loop {
     uv_loop_t uv;
     struct clock clock;
     uv_timer_t ticker;
-    uv_prepare_t turn; /* unreferenced: moves the clock at each turn */
-    uv_check_t woken;
+    uv_prepare_t turn; /* unreferenced: stops the ticker when no timer is left */
     char *read_buffer;
     size_t read_size;
     struct queue_pool chunks;
@@ -35,8 +40,8 @@ enum err loop_open(struct loop *l, size_t read_size);
 /* Until loop_stop() or nothing is left to wait for. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
-/* Closes our own handles and runs what is still closing. ERR_IO when somebody's handle is still open:
- * a leak, and a test's failure. */
+/* Closes our own handles and runs what is still closing. ERR_IO when somebody's handle is
+ * still open: a leak, and a test's failure. */
 enum err loop_close(struct loop *l);
 
 static inline uint64_t loop_now(const struct loop *l)
@@ -44,10 +49,20 @@ static inline uint64_t loop_now(const struct loop *l)
     return l->clock.now;
 }
 
+/* First thing in a callback of libuv. */
+static inline void loop_touch(struct loop *l)
+{
+    uint64_t now = uv_now(&l->uv);
+
+    if (now > l->clock.now)
+        l->clock.now = now;
+}
+
 /* A letter box of a loop: the only way in from another thread. */
 struct letter {
     struct list node;
-    void (*deliver)(struct letter *letter, void *owner); /* on the receiver's loop; frees or recycles it */
+    void (*deliver)(struct letter *letter,
+                    void *owner); /* on the receiver's loop; frees or recycles it */
 };
 
 struct mailbox {
@@ -61,9 +76,11 @@ struct mailbox {
 
 /* Keeps the loop alive until closed. */
 enum err mailbox_open(struct mailbox *m, struct loop *l, void *owner);
-/* Any thread. Letters arrive in order of posting. The caller embeds `letter` and gives it away. */
+/* Any thread. Letters arrive in order of posting. The caller embeds `letter` and gives it
+ * away. */
 void mailbox_post(struct mailbox *m, struct letter *letter);
-/* Receiver's thread: delivers what is there, then closes; `closed` comes later. Nobody may post after. */
+/* Receiver's thread, also from inside `deliver`: delivers what is there, then closes;
+ * `closed` (may be NULL) comes later. Nobody may post after. */
 void mailbox_close(struct mailbox *m, void (*closed)(struct mailbox *m));
 
 #endif

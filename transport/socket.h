@@ -3,9 +3,11 @@
  *   socket_init > socket_connect --LATER--> connected(OK) ... > stream_close > closed
  *              '> listener's accept ------------------^
  *
- * uv_try_write first; only what the kernel refuses is queued (in the loop's chunks). TCP_NODELAY on.
- * The struct is embedded in its owner and lives until `closed`. `connected` counts as an event: it
- * never comes from inside socket_connect(), and not after stream_close().
+ * uv_try_write first; only what the kernel refuses is queued (in the loop's chunks).
+ * TCP_NODELAY on. The struct is embedded in its owner and lives until `closed`.
+ * `connected` counts as an event: it never comes from inside socket_connect(), and not
+ * after stream_close(). Writing before it is ERR_CLOSED. A write that failed leaves
+ * reading on: what the other side said before it went can still be read.
  */
 #ifndef TRANSPORT_SOCKET_H
 #define TRANSPORT_SOCKET_H
@@ -27,26 +29,33 @@ struct socket {
         uv_pipe_t pipe;
     } handle;
     struct queue queue;
-    struct socket_write *write; /* while bytes are queued: the uv request, and for finish */
+    struct socket_request *request; /* while connecting, or bytes are queued */
     void (*connected)(struct socket *s, enum err e);
-    bool open;      /* the handle was initialised */
-    bool closing;   /* only `closed` may come */
-    bool reading;
-    bool above_high;/* drained is owed */
-    bool finishing; /* FIN when the queue is empty */
-    bool ended;
+    bool open;       /* the handle was initialised */
+    bool connecting; /* or not yet: nothing can be written */
+    bool closing;    /* only `closed` may come */
+    bool reading;    /* as asked for with stream_read() */
+    bool above_high; /* drained is owed */
+    bool finishing;  /* FIN when the queue is empty */
+    bool broken;     /* a write failed: no more */
+    bool ended;      /* `ended` came */
 };
 
 /* Any state may be passed to stream_close() after this, connected or not. */
 void socket_init(struct socket *s, struct loop *l, const struct stream_events *events);
-/* Starts connecting: ERR_LATER, then connected(ERR_OK | ERR_CONNECT_FAILED). Another value: failed
- * at once. There is no timeout here: the owner closes when he is tired. */
+/* Starts connecting: ERR_LATER, then connected(ERR_OK | ERR_CONNECT_FAILED). Another
+ * value: failed at once (ERR_CONNECT_FAILED, ERR_NO_MEMORY, ERR_OVERLOADED when
+ * descriptors ran out). There is no timeout here: the owner closes when he is tired. */
 enum err socket_connect(struct socket *s, const struct address *to,
                         void (*connected)(struct socket *s, enum err e));
-/* Is the kernel's input empty and open? One recv(MSG_PEEK | MSG_DONTWAIT): false when the peer has
- * closed or sent something that libuv has not told us yet. */
+/* Is the kernel's input empty and open? One recv(MSG_PEEK | MSG_DONTWAIT): false when the
+ * peer has closed or sent something that libuv has not told us yet. */
 bool socket_is_quiet(const struct socket *s);
 enum err socket_peer(const struct socket *s, struct address *a);
 enum err socket_local(const struct socket *s, struct address *a);
+/* For listener.c: the connection that waits on `server`, and then a first read without
+ * asking epoll. */
+enum err socket_accept(struct socket *s, uv_stream_t *server);
+void socket_read_now(struct socket *s);
 
 #endif
