@@ -29,8 +29,8 @@ struct listener {
     bool open; /* the handle is initialised and not yet closed */
     bool closing;
     void *owner;
-    /* Give a socket that was socket_init()ed, or NULL to turn the connection away. Should accepting fail,
-     * its `closed` comes without `accepted`. */
+    /* Give a socket that was socket_init()ed, or NULL to turn the connection away. Should
+     * accepting fail, its `closed` comes without `accepted`. */
     struct socket *(*offer)(struct listener *l);
     /* It is connected; data comes right after this has returned, or later. */
     void (*accepted)(struct listener *l, struct socket *s);

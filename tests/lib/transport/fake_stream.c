@@ -84,7 +84,10 @@ static const struct stream_ops fake_ops = {
 
 void fake_stream_init(struct fake_stream *f, const struct stream_events *events)
 {
-    *f = (struct fake_stream){.stream = {&fake_ops, events}, .room = SIZE_MAX, .reading = true};
+    *f = (struct fake_stream){
+        .stream = {&fake_ops, events},
+          .room = SIZE_MAX, .reading = true
+    };
     text_init(&f->out, FAKE_LIMIT);
 }
 

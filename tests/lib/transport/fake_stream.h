@@ -1,6 +1,8 @@
-/* fake_stream.h - a stream with no socket: what is written is kept, what is read the test says.
+/* fake_stream.h - a stream with no socket: what is written is kept, what is read the test
+ * says.
  *
- * Takes all it is given at once, unless `room` says less: the rest is queued until fake_drain().
+ * Takes all it is given at once, unless `room` says less: the rest is queued until
+ * fake_drain().
  */
 #ifndef TESTS_LIB_TRANSPORT_FAKE_STREAM_H
 #define TESTS_LIB_TRANSPORT_FAKE_STREAM_H
@@ -10,8 +12,8 @@
 
 struct fake_stream {
     struct stream stream;
-    struct text out;  /* all that was written, taken or queued */
-    size_t room;      /* bytes the "kernel" takes before it queues */
+    struct text out; /* all that was written, taken or queued */
+    size_t room;     /* bytes the "kernel" takes before it queues */
     size_t queued;
     unsigned writes;  /* calls of stream_writev() */
     enum err refuse;  /* what the next write fails with */

@@ -1,4 +1,5 @@
-/* loops.h - running a real loop in a test: until something happened, never for some time. */
+/* loops.h - running a real loop in a test: until something happened, never for some time.
+ */
 #ifndef TESTS_LIB_TRANSPORT_LOOPS_H
 #define TESTS_LIB_TRANSPORT_LOOPS_H
 

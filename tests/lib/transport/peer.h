@@ -1,4 +1,5 @@
-/* peer.h - the other end of a connection, as a plain descriptor that a test reads and writes. */
+/* peer.h - the other end of a connection, as a plain descriptor that a test reads and
+ * writes. */
 #ifndef TESTS_LIB_TRANSPORT_PEER_H
 #define TESTS_LIB_TRANSPORT_PEER_H
 
