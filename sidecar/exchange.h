@@ -113,7 +113,9 @@ struct exchange {
     bool sent;      /* a byte of this attempt left the process */
     bool body_lost; /* the body is not whole in the replay buffer: no attempt can send it again */
     bool answered;  /* a byte of the final head went to the client */
+    bool unwell;    /* the answer was a 5xx */
     uint64_t retry_after_ms; /* asked for by a 429 or 503; 0: not */
+    uint64_t sent_ns;        /* when the attempt was sent, for `ewma` only */
 
     /* Kept by the machine and the policies. */
     uint32_t attempts;
@@ -123,8 +125,7 @@ struct exchange {
     uint32_t tried[EXCHANGE_TRIED];    /* indexes of instances tried, the last ones */
     uint8_t tried_count;
     bool in_flight;                    /* limit: counted */
-    enum err refused_retry;            /* why there was no further attempt, for the log: see retry_reason() */
-    const char *retry_reason;
+    const char *retry_reason;          /* why there was no further attempt; for the log; NULL: none was due */
     struct list waiting;               /* limit's queue, or the service's list of those who wait for instances */
     struct timer deadline, try_timer, hold;
     uint64_t attempt_started_ms;

@@ -1,0 +1,168 @@
+/* Picks an instance for the attempt, and tells the instance how it went. */
+#include <math.h>
+#include <uv.h>
+
+#include "sidecar/balancer.h"
+
+enum { EWMA_DECAY_MS = 10 * 1000 };
+
+static void remember_tried(struct exchange *x, uint32_t index)
+{
+    if (!exchange_tried(x, index)) {
+        x->tried[x->tried_count < EXCHANGE_TRIED ? x->tried_count : EXCHANGE_TRIED - 1] = index;
+        x->tried_count += x->tried_count < EXCHANGE_TRIED;
+    }
+}
+
+static enum verdict refuse(struct exchange *x, enum err e)
+{
+    x->error = e;
+    return DENY;
+}
+
+/* No list yet, or a registry has not been heard: wait for it, the deadline is running. */
+static enum verdict wait_for_list(struct service *s, struct exchange *x)
+{
+    list_push_back(&s->pending, &x->waiting);
+    return HOLD;
+}
+
+static enum verdict without_instances(struct service *s, struct exchange *x)
+{
+    if (s->list->known)
+        return refuse(x, ERR_NO_INSTANCE);
+    return refuse(x, s->list->answered ? ERR_NO_SERVICE : ERR_REGISTRY_PENDING);
+}
+
+static enum verdict take(struct service *s, struct exchange *x, uint32_t position)
+{
+    struct upstream *u = service_upstream(s, position);
+
+    if (!u)
+        return refuse(x, ERR_NO_MEMORY);
+    x->instance = upstream_ref(u);
+    x->ticket = outlier_enter(&u->outlier);
+    u->in_flight++;
+    u->requests++;
+    s->stats.attempts++;
+    remember_tried(x, u->index);
+    return PASS;
+}
+
+static enum verdict balance_prepare(struct policy *policy, struct exchange *x)
+{
+    struct service *s = ((struct policy_balance *)policy)->service;
+    uint32_t position;
+
+    if (!s->list)
+        return wait_for_list(s, x);
+    if (service_count(s) == 0)
+        return without_instances(s, x);
+    position = x->pinned.size ? balancer_find(s, x->pinned) : balancer_pick(s, x);
+    return position == NO_POSITION ? refuse(x, ERR_NO_INSTANCE) : take(s, x, position);
+}
+
+/* Is the instance to blame? Never for our own refusals or the client's leaving. */
+static enum outlier_outcome outcome_of(const struct exchange *x)
+{
+    switch (x->error) {
+    case ERR_OK:
+        return x->unwell ? OUTCOME_FAILED : OUTCOME_OK;
+    case ERR_CONNECT_FAILED:
+    case ERR_CONNECT_TIMEOUT:
+    case ERR_UPSTREAM_RESET:
+    case ERR_UPSTREAM_STATUS:
+    case ERR_TRY_TIMEOUT:
+    case ERR_BAD_RESPONSE:
+    case ERR_TRUNCATED:
+    case ERR_DEADLINE:
+        return OUTCOME_FAILED;
+    default:
+        return OUTCOME_NEITHER;
+    }
+}
+
+/* At most max_ejected percent at once, and never the last one. */
+static bool may_eject(const struct service *s)
+{
+    uint32_t count = service_count(s);
+
+    return s->ejected + 1 < count &&
+           (s->ejected + 1) * 100ULL <= (uint64_t)count * s->policy->outlier.max_ejected;
+}
+
+static void count_ejected(struct service *s)
+{
+    s->ejected = 0;
+    for (uint32_t i = 0; i < s->place_count; i++)
+        if (s->places[i] && s->places[i]->outlier.state == OUTLIER_OPEN)
+            s->ejected += clock_now(s->clock) < s->places[i]->outlier.until_ms;
+}
+
+static void learn(struct service *s, struct upstream *u, const struct exchange *x)
+{
+    const struct outlier_settings *o = &s->policy->outlier;
+    struct outlier_limits limits = {o->failures, o->rest, o->max_rest};
+    enum outlier_outcome outcome = outcome_of(x);
+
+    u->failures += outcome == OUTCOME_FAILED;
+    if (outcome == OUTCOME_FAILED) {
+        count_ejected(s);
+        if (u->outlier.state == OUTLIER_CLOSED && !may_eject(s))
+            limits.failures = UINT32_MAX;
+    }
+    if (outlier_report(&u->outlier, &limits, clock_now(s->clock), x->ticket, outcome)) {
+        s->stats.ejections++;
+        s->ejected++;
+        log_warn("instance.ejected", "service=%s instance=%s reason=%s for=%llums", s->name, u->id,
+                 err_code(x->error), (unsigned long long)(u->outlier.until_ms - clock_now(s->clock)));
+        if (s->ejection)
+            s->ejection(s, u);
+    }
+}
+
+static void balance_outcome(struct policy *policy, struct exchange *x)
+{
+    struct service *s = ((struct policy_balance *)policy)->service;
+    struct upstream *u = x->instance;
+
+    list_remove(&x->waiting);
+    if (!u)
+        return;
+    x->instance = NULL;
+    u->in_flight--;
+    if (!u->removed)
+        learn(s, u, x);
+    upstream_unref(u);
+}
+
+/* Peak EWMA: a slow answer counts at once, a fast one slowly (as in Finagle and linkerd). */
+static void balance_answered(struct policy *policy, struct exchange *x)
+{
+    struct service *s = ((struct policy_balance *)policy)->service;
+    struct upstream *u = x->instance;
+    uint64_t now;
+    double took;
+
+    if (s->policy->balancer != BALANCER_EWMA || !u)
+        return;
+    now = clock_now(x->clock);
+    took = (double)(uv_hrtime() - x->sent_ns) / 1000;
+    if (took > u->ewma_us)
+        u->ewma_us = took;
+    else
+        u->ewma_us += (took - u->ewma_us) * (1 - exp(-(double)(now - u->ewma_at_ms) / EWMA_DECAY_MS));
+    u->ewma_at_ms = now;
+}
+
+static const struct policy_ops balance_ops = {
+    .name = "balance",
+    .prepare = balance_prepare,
+    .outcome = balance_outcome,
+    .answered = balance_answered,
+};
+
+void policy_balance_init(struct policy_balance *p, struct service *s)
+{
+    *p = (struct policy_balance){.policy.ops = &balance_ops, .service = s};
+}

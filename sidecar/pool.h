@@ -1,0 +1,29 @@
+/* pool.h - idle connections to one instance, the warmest first.
+ *
+ *   pool_lease > in use > pool_return (or connection_close)
+ *
+ * A connection is idle for at most the instance's limit: 4 s until a `Keep-Alive: timeout=` or an observed FIN
+ * teaches another. It stays readable while idle, so a FIN is seen at once; what the kernel knows and libuv
+ * has not said yet is looked up before reuse where that race is likely (idle for a while). Belongs to one loop.
+ */
+#ifndef SIDECAR_POOL_H
+#define SIDECAR_POOL_H
+
+#include "sidecar/service.h"
+
+struct connection;
+
+/* The warmest usable idle connection, or NULL. `careful`: a repeated send is not possible, so look twice. */
+struct connection *pool_lease(struct upstream *u, uint64_t now, bool careful);
+/* It has nothing under way. Kept, or closed when the pool is full or the instance is gone. */
+void pool_return(struct connection *c, uint64_t now);
+/* It died or was closed while idle. */
+void pool_forget(struct connection *c);
+/* `Keep-Alive: timeout=5` (RFC 2068 §19.7.1.1, still what servers send): stay a second below. */
+void pool_learn_hint(struct upstream *u, struct slice keep_alive);
+/* The server closed it after so long. */
+void pool_learn_end(struct upstream *u, uint64_t idle_ms);
+/* Closes all idle ones. */
+void pool_clear(struct upstream *u);
+
+#endif
