@@ -2,14 +2,14 @@
 
 #include <assert.h>
 
-static uint64_t rest_of(const struct outlier *o, const struct outlier_limits *limits)
+static uint64_t rest_of(const struct outlier *o, const struct outlier_settings *limits)
 {
     uint64_t rest = limits->rest_ms * o->ejections;
 
     return rest < limits->rest_max_ms ? rest : limits->rest_max_ms;
 }
 
-void outlier_eject(struct outlier *o, const struct outlier_limits *limits, uint64_t now)
+void outlier_eject(struct outlier *o, const struct outlier_settings *limits, uint64_t now)
 {
     o->state = OUTLIER_OPEN;
     o->failures = 0;
@@ -36,7 +36,7 @@ uint32_t outlier_enter(struct outlier *o)
 }
 
 /* An instance that stays well for a rest's length is forgiven one ejection. */
-static void forgive(struct outlier *o, const struct outlier_limits *limits, uint64_t now)
+static void forgive(struct outlier *o, const struct outlier_settings *limits, uint64_t now)
 {
     if (o->ejections == 0 || now < o->until_ms)
         return;
@@ -44,7 +44,7 @@ static void forgive(struct outlier *o, const struct outlier_limits *limits, uint
     o->until_ms = now + limits->rest_ms;
 }
 
-static void close_again(struct outlier *o, const struct outlier_limits *limits, uint64_t now)
+static void close_again(struct outlier *o, const struct outlier_settings *limits, uint64_t now)
 {
     o->state = OUTLIER_CLOSED;
     o->failures = 0;
@@ -53,7 +53,7 @@ static void close_again(struct outlier *o, const struct outlier_limits *limits, 
     o->until_ms = now + limits->rest_ms;
 }
 
-static bool report_failure(struct outlier *o, const struct outlier_limits *limits, uint64_t now)
+static bool report_failure(struct outlier *o, const struct outlier_settings *limits, uint64_t now)
 {
     if (o->state == OUTLIER_CLOSED && ++o->failures < limits->failures)
         return false;
@@ -61,7 +61,7 @@ static bool report_failure(struct outlier *o, const struct outlier_limits *limit
     return true;
 }
 
-bool outlier_report(struct outlier *o, const struct outlier_limits *limits, uint64_t now,
+bool outlier_report(struct outlier *o, const struct outlier_settings *limits, uint64_t now,
                     uint32_t ticket, enum outlier_outcome outcome)
 {
     if (limits->failures == 0 || ticket != o->epoch || o->state == OUTLIER_OPEN)

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct outlier_limits {
+struct outlier_settings {
     uint32_t failures; /* 0: never eject */
     uint64_t rest_ms;
     uint64_t rest_max_ms;
@@ -44,9 +44,9 @@ bool outlier_allows(struct outlier *o, uint64_t now);
 uint32_t outlier_enter(struct outlier *o);
 enum outlier_outcome { OUTCOME_OK, OUTCOME_FAILED, OUTCOME_NEITHER /* cancelled, or our own refusal */ };
 /* Returns true when this report ejected the instance. */
-bool outlier_report(struct outlier *o, const struct outlier_limits *s, uint64_t now, uint32_t ticket,
+bool outlier_report(struct outlier *o, const struct outlier_settings *s, uint64_t now, uint32_t ticket,
                     enum outlier_outcome outcome);
 /* Another worker's ejection. */
-void outlier_eject(struct outlier *o, const struct outlier_limits *s, uint64_t now);
+void outlier_eject(struct outlier *o, const struct outlier_settings *s, uint64_t now);
 
 #endif

@@ -101,17 +101,16 @@ static void count_ejected(struct service *s)
 
 static void learn(struct service *s, struct upstream *u, const struct exchange *x)
 {
-    const struct outlier_settings *o = &s->policy->outlier;
-    struct outlier_limits limits = {o->failures, o->rest, o->max_rest};
+    struct outlier_settings rule = s->policy->outlier.rule;
     enum outlier_outcome outcome = outcome_of(x);
 
     u->failures += outcome == OUTCOME_FAILED;
     if (outcome == OUTCOME_FAILED) {
         count_ejected(s);
         if (u->outlier.state == OUTLIER_CLOSED && !may_eject(s))
-            limits.failures = UINT32_MAX;
+            rule.failures = UINT32_MAX;
     }
-    if (outlier_report(&u->outlier, &limits, clock_now(s->clock), x->ticket, outcome)) {
+    if (outlier_report(&u->outlier, &rule, clock_now(s->clock), x->ticket, outcome)) {
         s->stats.ejections++;
         s->ejected++;
         log_warn("instance.ejected", "service=%s instance=%s reason=%s for=%llums", s->name, u->id,

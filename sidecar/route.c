@@ -1,5 +1,6 @@
 #include "sidecar/route.h"
 
+#include "discovery/instance.h"
 #include "sidecar/guard.h"
 #include "sidecar/settings.h"
 
@@ -24,7 +25,7 @@ static enum err refuse(enum err e, const char **hint, const char *text)
 
 static enum err name_service(struct route *r, struct slice name, const char **hint)
 {
-    if (!service_name_valid(name))
+    if (!service_name_is_valid(name))
         return refuse(ERR_NO_ROUTE, hint, hint_name);
     r->service = name;
     return ERR_OK;
@@ -130,7 +131,7 @@ static enum err route_authority(struct route *r, const struct gateway *g, struct
         return route_path(r, g, rest, hint);
     if (service_of_host(r->authority, &by_host))
         return name_service(r, by_host, hint);
-    if (!service_name_valid(name))
+    if (!service_name_is_valid(name))
         return refuse(ERR_NO_ROUTE, hint, hint_name);
     r->service = name;
     return ERR_OK;

@@ -184,11 +184,9 @@ void service_free(struct service *s)
 
 void service_eject(struct service *s, struct slice id)
 {
-    const struct outlier_settings *o = &s->policy->outlier;
-    struct outlier_limits limits = {o->failures, o->rest, o->max_rest};
     uint32_t position = s->list ? balancer_find(s, id) : NO_POSITION;
     struct upstream *u = position == NO_POSITION ? NULL : service_upstream(s, position);
 
     if (u && u->outlier.state == OUTLIER_CLOSED && service_count(s) > 1)
-        outlier_eject(&u->outlier, &limits, clock_now(s->clock));
+        outlier_eject(&u->outlier, &s->policy->outlier.rule, clock_now(s->clock));
 }

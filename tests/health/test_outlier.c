@@ -2,7 +2,7 @@
 
 #include "health/outlier.h"
 
-static const struct outlier_limits limits = {.failures = 3, .rest_ms = 100, .rest_max_ms = 300};
+static const struct outlier_settings limits = {.failures = 3, .rest_ms = 100, .rest_max_ms = 300};
 
 static void fail_until_ejected(struct outlier *o, uint64_t now)
 {
@@ -102,7 +102,7 @@ TEST(an_answer_from_before_the_ejection_changes_nothing)
 
 TEST(never_ejects_when_it_is_off)
 {
-    const struct outlier_limits off = {.failures = 0, .rest_ms = 100, .rest_max_ms = 100};
+    const struct outlier_settings off = {.failures = 0, .rest_ms = 100, .rest_max_ms = 100};
     struct outlier o = {0};
 
     for (int i = 0; i < 100; i++)
