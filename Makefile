@@ -10,10 +10,12 @@ CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
 # MODE=release | asan | tsan | cover | fuzz. Each mode and compiler builds in a folder of its own.
 MODE        ?= release
 MODE_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-MODE_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DARENA_EMULATE
-MODE_tsan    = -O1 -g -fsanitize=thread
+MODE_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DARENA_EMULATE $(CALMER)
+MODE_tsan    = -O1 -g -fsanitize=thread $(CALMER)
 MODE_cover   = -O0 -g --coverage
 MODE_fuzz    = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DARENA_EMULATE
+# gcc sees truncations and unset variables that are not there once it instruments.
+CALMER       = $(if $(findstring clang,$(CC)),,-Wno-format-truncation -Wno-maybe-uninitialized)
 LINK_release = -pie -Wl,-z,relro,-z,now
 COMPILER    := $(if $(findstring clang,$(CC)),-clang,)
 O           := build/$(MODE)$(COMPILER)

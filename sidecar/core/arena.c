@@ -4,8 +4,6 @@
 
 #include "sidecar/core/poison.h"
 
-enum { ALIGNMENT = _Alignof(max_align_t) };
-
 struct arena_block {
     struct arena_block *older;
     size_t size; /* of data[] */
@@ -13,11 +11,6 @@ struct arena_block {
 };
 
 enum { BLOCK_DATA = ARENA_BLOCK - sizeof(struct arena_block) };
-
-static size_t rounded(size_t size)
-{
-    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-}
 
 void arena_pool_init(struct arena_pool *pool, unsigned keep)
 {
@@ -116,6 +109,13 @@ void arena_trim(struct arena *a, void *piece, size_t taken, size_t kept)
 }
 
 #else
+
+enum { ALIGNMENT = _Alignof(max_align_t) };
+
+static size_t rounded(size_t size)
+{
+    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
 
 void *arena_take(struct arena *a, size_t size)
 {

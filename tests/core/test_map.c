@@ -10,7 +10,7 @@
 enum { MANY = 1000 };
 
 static struct map m;
-static char names[MANY][16];
+static char names[MANY][24];
 
 static int test_setup(void **state)
 {
