@@ -32,7 +32,8 @@ void *map_remove(struct map *m, struct slice key);
 
 /* In no particular order; nothing may be put or removed meanwhile. */
 #define map_each(at, m)                                                                  \
-    for (struct map_entry *at = (m)->entries, *at##_end = at + (m)->capacity;            \
+    for (struct map_entry *at = (m)->entries,                                            \
+                          *at##_end = at ? at + (m)->capacity : NULL;                    \
          at != at##_end; at++)                                                           \
         if (at->key.base)
 

@@ -41,7 +41,7 @@ static inline bool slice_is(struct slice a, const char *text)
 static inline struct slice slice_after(struct slice s, size_t at)
 {
     at = at < s.size ? at : s.size;
-    return (struct slice){s.base + at, s.size - at};
+    return (struct slice){s.base ? s.base + at : NULL, s.size - at};
 }
 
 static inline struct slice slice_first(struct slice s, size_t count)
