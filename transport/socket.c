@@ -2,41 +2,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-/* libuv keeps this many buffers of a write without allocating. */
-enum { WRITE_SLICES = 4, EPHEMERAL_PORTS = 32768 };
+#include "transport/socket_inside.h"
 
-struct socket_request {
-    union {
-        uv_connect_t connect;
-        uv_write_t write;
-    };
-    size_t size;       /* of the write: what it took from the queue */
-    struct address to; /* of the connect */
-};
+/* The lowest port the kernel gives to those who don't ask for one (ip(7),
+ * ip_local_port_range). */
+enum { EPHEMERAL_PORTS = 32768 };
 
-/* One layout on every Unix, so slices go to the kernel as they are. */
-_Static_assert(sizeof(struct slice) == sizeof(uv_buf_t), "a slice is an iovec");
-_Static_assert(offsetof(struct slice, base) == offsetof(uv_buf_t, base), "base first");
-_Static_assert(offsetof(struct slice, size) == offsetof(uv_buf_t, len), "then size");
-
-static const uv_buf_t *as_buffers(const struct slice *slices)
-{
-    return (const uv_buf_t *)(const void *)slices;
-}
-
-static struct socket *socket_of(const struct stream *s)
-{
-    return container_of(s, struct socket, stream);
-}
-
-static struct socket *socket_of_handle(uv_handle_t *handle)
-{
-    return container_of(handle, struct socket, handle.any);
-}
-
-static int socket_fd(const struct socket *s)
+int socket_fd(const struct socket *s)
 {
     uv_os_fd_t fd = -1;
 
@@ -45,14 +18,20 @@ static int socket_fd(const struct socket *s)
     return fd;
 }
 
-static enum err io_error(int status)
+enum err socket_error(int status)
 {
     return status == UV_ECONNRESET || status == UV_EPIPE ? ERR_RESET : ERR_IO;
 }
 
+void socket_drop_request(struct socket *s)
+{
+    free(s->request);
+    s->request = NULL;
+}
+
 /* --- reading --- */
 
-static void socket_end(struct socket *s, enum err e)
+void socket_end(struct socket *s, enum err e)
 {
     if (s->ended || s->closing)
         return;
@@ -78,7 +57,7 @@ static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer)
     if (size > 0)
         s->stream.events->data(&s->stream, slice_from(buffer->base, (size_t)size));
     else if (size < 0)
-        socket_end(s, size == UV_EOF ? ERR_OK : io_error((int)size));
+        socket_end(s, size == UV_EOF ? ERR_OK : socket_error((int)size));
 }
 
 static void start_reading(struct socket *s)
@@ -116,199 +95,7 @@ void socket_read_now(struct socket *s)
         s->stream.events->data(&s->stream,
                                slice_from(s->loop->read_buffer, (size_t)size));
     else if (size < 0 && errno != EAGAIN && errno != EINTR)
-        socket_end(s, io_error(-errno));
-}
-
-/* --- writing --- */
-
-static void send_fin(struct socket *s)
-{
-    shutdown(socket_fd(s), SHUT_WR);
-}
-
-static void give_back_request(struct socket *s)
-{
-    free(s->request);
-    s->request = NULL;
-}
-
-static void on_written(uv_write_t *write, int status);
-
-/* What is queued, to libuv; the queue's chunks stay where they are until on_written(). */
-static int send_queued(struct socket *s)
-{
-    struct slice slices[WRITE_SLICES];
-    unsigned count = queue_peek(&s->queue, slices, WRITE_SLICES);
-
-    s->request->size = 0;
-    for (unsigned i = 0; i < count; i++)
-        s->request->size += slices[i].size;
-    return uv_write(&s->request->write, &s->handle.stream, as_buffers(slices), count,
-                    on_written);
-}
-
-static void all_sent(struct socket *s)
-{
-    give_back_request(s);
-    if (s->finishing)
-        send_fin(s);
-}
-
-static void tell_drained(struct socket *s)
-{
-    if (!s->above_high || queue_size(&s->queue) > STREAM_LOW_WATER)
-        return;
-    s->above_high = false;
-    if (s->stream.events->drained)
-        s->stream.events->drained(&s->stream);
-}
-
-static void write_failed(struct socket *s, int status)
-{
-    s->broken = true;
-    give_back_request(s);
-    queue_clear(&s->queue, &s->loop->chunks);
-    socket_end(s, io_error(status));
-}
-
-/* A broken stream has a hole at the end of its queue, and its owner knows: nothing more
- * may leave. */
-static int send_more(struct socket *s)
-{
-    queue_consume(&s->queue, &s->loop->chunks, s->request->size);
-    if (s->broken)
-        queue_clear(&s->queue, &s->loop->chunks);
-    if (queue_size(&s->queue) > 0)
-        return send_queued(s);
-    all_sent(s);
-    return 0;
-}
-
-static void on_written(uv_write_t *write, int status)
-{
-    struct socket *s = socket_of_handle((uv_handle_t *)write->handle);
-
-    loop_touch(s->loop);
-    if (s->closing)
-        return;
-    if (status == 0)
-        status = send_more(s);
-    if (status < 0)
-        write_failed(s, status);
-    else if (!s->broken)
-        tell_drained(s);
-}
-
-static enum err queue_slices(struct socket *s, const struct slice *slices, unsigned count,
-                             size_t skip)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct slice rest = slice_after(slices[i], skip);
-        enum err e = queue_append(&s->queue, &s->loop->chunks, rest);
-
-        if (e)
-            return e;
-        skip -= slices[i].size - rest.size;
-    }
-    return ERR_OK;
-}
-
-/* The part after `skip` bytes waits in our queue. When it can't, the stream has a hole:
- * no write may follow. */
-static enum err socket_queue(struct socket *s, const struct slice *slices, unsigned count,
-                             size_t skip)
-{
-    enum err e;
-
-    if (!s->request)
-        s->request = calloc(1, sizeof(*s->request));
-    e = s->request ? queue_slices(s, slices, count, skip) : ERR_NO_MEMORY;
-    if (e)
-        s->broken = true;
-    if (queue_size(&s->queue) >= STREAM_HIGH_WATER)
-        s->above_high = true;
-    return e;
-}
-
-static enum err queue_and_send(struct socket *s, const struct slice *slices,
-                               unsigned count, size_t skip)
-{
-    enum err e = socket_queue(s, slices, count, skip);
-    int status;
-
-    if (e)
-        return e;
-    status = send_queued(s);
-    if (status == 0)
-        return ERR_OK;
-    s->broken = true;
-    give_back_request(s);
-    return io_error(status);
-}
-
-static size_t total_size(const struct slice *slices, unsigned count)
-{
-    size_t size = 0;
-
-    for (unsigned i = 0; i < count; i++)
-        size += slices[i].size;
-    return size;
-}
-
-/* Bytes the kernel took at once, or a negative errno. */
-static ssize_t write_now(struct socket *s, const struct slice *slices, unsigned count)
-{
-    int taken = uv_try_write(&s->handle.stream, as_buffers(slices), count);
-
-    return taken == UV_EAGAIN ? 0 : taken;
-}
-
-static enum err socket_write(struct socket *s, const struct slice *slices, unsigned count,
-                             size_t *sent)
-{
-    size_t size = total_size(slices, count);
-    ssize_t taken;
-
-    if (size == 0)
-        return ERR_OK;
-    if (queue_size(&s->queue) > 0)
-        return socket_queue(s, slices, count, 0);
-    taken = write_now(s, slices, count);
-    if (taken < 0) {
-        s->broken = true;
-        return io_error((int)taken);
-    }
-    *sent = (size_t)taken;
-    return *sent == size ? ERR_OK : queue_and_send(s, slices, count, *sent);
-}
-
-static enum err socket_writev(struct stream *stream, const struct slice *slices,
-                              unsigned count, size_t *sent)
-{
-    struct socket *s = socket_of(stream);
-    size_t unwanted;
-
-    sent = sent ? sent : &unwanted;
-    *sent = 0;
-    if (s->connecting || s->closing || s->finishing)
-        return ERR_CLOSED;
-    return s->broken ? ERR_RESET : socket_write(s, slices, count, sent);
-}
-
-static void socket_finish(struct stream *stream)
-{
-    struct socket *s = socket_of(stream);
-
-    if (s->connecting || s->closing || s->finishing)
-        return;
-    s->finishing = true;
-    if (queue_size(&s->queue) == 0)
-        send_fin(s);
-}
-
-static size_t socket_queued(const struct stream *stream)
-{
-    return queue_size(&socket_of(stream)->queue);
+        socket_end(s, socket_error(-errno));
 }
 
 /* --- closing --- */
@@ -318,7 +105,7 @@ static void on_closed(uv_handle_t *handle)
     struct socket *s = socket_of_handle(handle);
 
     loop_touch(s->loop);
-    give_back_request(s);
+    socket_drop_request(s);
     queue_clear(&s->queue, &s->loop->chunks);
     if (s->stream.events->closed)
         s->stream.events->closed(&s->stream);
@@ -405,7 +192,7 @@ static void on_connected(uv_connect_t *connect, int status)
         return;
     if (!e && connected_to_itself(s, &s->request->to))
         e = ERR_CONNECT_FAILED;
-    give_back_request(s);
+    socket_drop_request(s);
     if (!e)
         start_reading(s);
     s->connected(s, e);
@@ -444,7 +231,7 @@ enum err socket_connect(struct socket *s, const struct address *to,
     status = start_connecting(s, to);
     if (status == 0)
         return ERR_LATER;
-    give_back_request(s);
+    socket_drop_request(s);
     return connect_error(status);
 }
 

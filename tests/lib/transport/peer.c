@@ -31,13 +31,15 @@ void peer_connect(struct peer *p, struct loop *l, const struct address *to)
 static void peer_pull(struct peer *p)
 {
     char buffer[65536];
-    ssize_t size;
+    ssize_t size = 1;
 
-    while (!p->ended && (size = recv(p->fd, buffer, sizeof(buffer), 0)) > 0)
-        text_add(&p->in, slice_from(buffer, (size_t)size));
-    if (!p->ended && (size == 0 || errno != EAGAIN)) {
-        p->ended = true;
-        p->reset = size < 0;
+    while (!p->ended && size > 0) {
+        size = recv(p->fd, buffer, sizeof(buffer), 0);
+        if (size > 0)
+            text_add(&p->in, slice_from(buffer, (size_t)size));
+        else if (size == 0 || errno != EAGAIN)
+            p->ended = true;
+        p->reset = p->ended && size < 0;
     }
 }
 

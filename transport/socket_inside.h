@@ -1,0 +1,40 @@
+/* socket_inside.h - what socket.c and socket_write.c share, and nobody else. */
+#ifndef TRANSPORT_SOCKET_INSIDE_H
+#define TRANSPORT_SOCKET_INSIDE_H
+
+#include "transport/socket.h"
+
+struct socket_request {
+    union {
+        uv_connect_t connect;
+        uv_write_t write;
+    };
+    size_t size;       /* of the write: what it took from the queue */
+    struct address to; /* of the connect */
+};
+
+static inline struct socket *socket_of(const struct stream *s)
+{
+    return container_of(s, struct socket, stream);
+}
+
+static inline struct socket *socket_of_handle(uv_handle_t *handle)
+{
+    return container_of(handle, struct socket, handle.any);
+}
+
+/* -1 when there is none, or no more. */
+int socket_fd(const struct socket *s);
+/* From a negative errno. */
+enum err socket_error(int status);
+/* `ended`, unless it came already or the socket is closing. */
+void socket_end(struct socket *s, enum err e);
+void socket_drop_request(struct socket *s);
+
+/* Of the vtable. */
+enum err socket_writev(struct stream *stream, const struct slice *slices, unsigned count,
+                       size_t *sent);
+void socket_finish(struct stream *stream);
+size_t socket_queued(const struct stream *stream);
+
+#endif
