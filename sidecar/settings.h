@@ -60,18 +60,16 @@ struct app_settings {
     const char *host;    /* an IP or unix:/path; NULL: 127.0.0.1, then ::1 */
     uint32_t port;       /* 0: none, or chosen by `run` */
     uint32_t weight;
-    const char
-        *advertise; /* "auto", HOST or HOST:PORT; derived: the top level's unless set */
-    const char *ingress; /* listen address of an ingress of its own */
-    struct pairs
-        metadata; /* derived: with those of the top level it does not set itself */
+    const char *advertise; /* derived: the top level's unless set */
+    const char *ingress;   /* listen address of an ingress of its own */
+    struct pairs metadata; /* derived: with what only the top level has */
     struct health_settings health;
     /* derived */
     struct address addresses[2]; /* to try in order; port 0 where `run` chooses it */
     unsigned address_count;
     struct listen_addresses ingress_listen; /* count 0: no ingress in front of it */
-    const char *advertise_host;             /* NULL: find out */
-    uint16_t advertise_port;                /* 0: of the ingress or the app */
+    bool advertise_auto;                    /* find out what to register */
+    struct address advertised;              /* else; port 0: the ingress's or the app's */
 };
 
 struct retry_settings {
@@ -244,7 +242,7 @@ struct log_settings {
 struct run_settings {
     struct texts command; /* the words after "--" win; empty: no child */
     const char *directory;
-    int stop_signal; /* index into the choices; derived: signal_number */
+    int stop_signal; /* index into the choices */
     /* derived */
     int signal_number;
 };
@@ -254,7 +252,7 @@ enum compat { COMPAT_DAPR = 1, COMPAT_MICRO = 2, COMPAT_PRANA = 4 };
 struct settings {
     const char *name; /* derived: the command's or directory's name unless set */
     const char *version;
-    const char *advertise; /* "auto", HOST or HOST:PORT */
+    const char *advertise; /* "auto", IP or IP:PORT */
     struct pairs metadata;
     struct app_settings app; /* as written: read `all_apps` */
     struct items apps;       /* as written: read `all_apps` */

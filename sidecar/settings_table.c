@@ -243,7 +243,7 @@ static const struct field run[] = {
 const struct field settings_fields[] = {
     TEXT    (struct settings, name, "name", NULL, "of the app's service; unless set the command's or directory's", .check = name_check),
     TEXT    (struct settings, version, "version", NULL, "of the app, registered"),
-    TEXT    (struct settings, advertise, "advertise", "auto", "registered address: auto, HOST or HOST:PORT"),
+    TEXT    (struct settings, advertise, "advertise", "auto", "registered address: auto, IP or IP:PORT"),
     PAIRS   (struct settings, metadata, "metadata", "of the app, registered"),
     GROUP   (struct settings, app, "app", app, "the app beside us"),
     LIST    (struct settings, apps, "apps", struct app_settings, apps, "several apps beside us; app.health holds for all"),

@@ -1,0 +1,241 @@
+#include "sidecar/settings_finish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "discovery/registry.h"
+
+enum { TOKEN_SIZE = 8192 };
+
+enum err settings_refuse(struct finish *f, const char *path, const char *format, ...)
+{
+    char reason[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof(reason), format, arguments);
+    va_end(arguments);
+    why(f->why, ERR_BAD_CONFIG, "%s", reason);
+    settings_why_at(f->why, f->root, path);
+    return ERR_BAD_CONFIG;
+}
+
+enum err settings_no_memory(struct finish *f)
+{
+    return why(f->why, ERR_NO_MEMORY, "out of memory");
+}
+
+bool settings_written(const struct finish *f, const char *path)
+{
+    const struct node *n = f->root ? node_at(f->root, path) : NULL;
+
+    return n && !node_is_null(n);
+}
+
+/* The words after "--" in place of run.command. */
+static enum err take_command(struct finish *f)
+{
+    struct texts *command = &f->settings->run.command;
+    unsigned count = 0;
+
+    if (!f->command || !f->command[0])
+        return ERR_OK;
+    while (f->command[count])
+        count++;
+    *command = (struct texts){
+        memory_take(&f->settings->memory, count * sizeof(*command->items)), 0};
+    if (!command->items)
+        return settings_no_memory(f);
+    for (; command->count < count; command->count++) {
+        command->items[command->count] =
+            memory_copy(&f->settings->memory, slice_of(f->command[command->count]));
+        if (!command->items[command->count])
+            return settings_no_memory(f);
+    }
+    return ERR_OK;
+}
+
+enum err settings_finish_run(struct finish *f)
+{
+    /* The order of the choices in the table. */
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+
+    f->settings->run.signal_number = numbers[f->settings->run.stop_signal];
+    return take_command(f);
+}
+
+static enum err secret_read(struct finish *f, const char *path, const char *file,
+                            const char **secret)
+{
+    char bytes[TOKEN_SIZE];
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
+    struct slice token;
+
+    if (size < 0)
+        settings_refuse(f, path, "%s cannot be read: %s", file, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    if (size < 0)
+        return ERR_BAD_CONFIG;
+    token = slice_trim(slice_from(bytes, (size_t)size));
+    while (token.size &&
+           (token.base[token.size - 1] == '\n' || token.base[token.size - 1] == '\r'))
+        token = slice_trim(slice_first(token, token.size - 1));
+    if (!token.size || token.size == sizeof(bytes) ||
+        memchr(token.base, '\n', token.size))
+        return settings_refuse(f, path, "%s must hold one line with the token", file);
+    *secret = memory_copy(&f->settings->memory, token);
+    return *secret ? ERR_OK : settings_no_memory(f);
+}
+
+static enum err secret_of(struct finish *f, const char *group, const char *token,
+                          const char *file, const char **secret)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s.token_file", group);
+    *secret = token;
+    if (token && file)
+        return settings_refuse(f, path, "token and token_file exclude each other");
+    return file ? secret_read(f, path, file, secret) : ERR_OK;
+}
+
+static enum err finish_secrets(struct finish *f)
+{
+    struct settings *s = f->settings;
+    enum err e =
+        secret_of(f, "proxy", s->proxy.token, s->proxy.token_file, &s->proxy.secret);
+
+    if (!e)
+        e = secret_of(f, "admin", s->admin.token, s->admin.token_file, &s->admin.secret);
+    if (!e)
+        e = secret_of(f, "registry", s->registry.token, s->registry.token_file,
+                      &s->registry.secret);
+    return e;
+}
+
+static enum err check_scheme(struct finish *f, const char *path, struct slice scheme)
+{
+    const char *const *known = registry_schemes();
+    struct nearest near;
+    char shown[64], hint[96] = "";
+
+    nearest_init(&near, scheme);
+    for (unsigned i = 0; known[i]; i++) {
+        nearest_offer(&near, slice_of(known[i]));
+        if (slice_is(scheme, known[i]))
+            return ERR_OK;
+    }
+    if (nearest_found(&near))
+        snprintf(hint, sizeof(hint), " (did you mean \"%s\"?)", nearest_found(&near));
+    return settings_refuse(f, path, "no registry is called \"%s\"%s",
+                           log_quote(shown, sizeof(shown), scheme), hint);
+}
+
+/* In a list each has a place of its own; alone, or from a flag, it has not. */
+static void url_path(struct finish *f, unsigned index, char out[64])
+{
+    snprintf(out, 64, "registry.url[%u]", index);
+    if (!settings_written(f, out))
+        snprintf(out, 64, "registry.url");
+}
+
+static enum err finish_url(struct finish *f, unsigned index)
+{
+    struct registry_settings *r = &f->settings->registry;
+    struct registry_url url;
+    char path[64];
+    enum err e = registry_url_parse(&url, slice_of(r->url.items[index]), f->why);
+
+    url_path(f, index, path);
+    if (e) {
+        settings_why_at(f->why, f->root, path);
+        return e;
+    }
+    if (!slice_is(url.scheme, "local") && !slice_is(url.scheme, "static") &&
+        !slice_is(url.scheme, "file"))
+        r->only_local = false;
+    return check_scheme(f, path, url.scheme);
+}
+
+/* 10.0.0.0/8, fe80::/10, a bare address. */
+static bool is_network(struct slice text)
+{
+    size_t slash = slice_find(text, '/');
+    struct address a;
+    uint64_t bits = 0;
+
+    if (slice_is(text, "any"))
+        return true;
+    if (address_from_ip(&a, slice_first(text, slash), 0))
+        return false;
+    if (slash == text.size)
+        return true;
+    return slice_to_u64(slice_after(text, slash + 1), &bits) &&
+           bits <= (a.any.sa_family == AF_INET ? 32 : 128);
+}
+
+enum err settings_finish_registry(struct finish *f)
+{
+    struct registry_settings *r = &f->settings->registry;
+    char ttl[24];
+    enum err e = ERR_OK;
+
+    r->only_local = true;
+    for (unsigned i = 0; i < r->url.count && !e; i++)
+        e = finish_url(f, i);
+    if (e)
+        return e;
+    if (r->heartbeat >= r->ttl)
+        return settings_refuse(f, "registry.heartbeat",
+                               "must be shorter than the ttl (%s)",
+                               duration_format(ttl, r->ttl));
+    for (unsigned i = 0; i < r->mdns.allow.count; i++)
+        if (!is_network(slice_of(r->mdns.allow.items[i])))
+            return settings_refuse(f, "registry.mdns.allow",
+                                   "must be networks like 10.0.0.0/8, or any");
+    return ERR_OK;
+}
+
+static enum err finish_rest(struct finish *f)
+{
+    struct settings *s = f->settings;
+
+    if (s->registry.only_local && !settings_written(f, "drain.settle"))
+        s->drain.settle = 0;
+    for (unsigned i = 0; i < s->compat.count; i++) {
+        if (strcmp(s->compat.items[i], "dapr") == 0)
+            s->compat_flags |= COMPAT_DAPR;
+        if (strcmp(s->compat.items[i], "micro") == 0)
+            s->compat_flags |= COMPAT_MICRO;
+        if (strcmp(s->compat.items[i], "prana") == 0)
+            s->compat_flags |= COMPAT_PRANA;
+    }
+    return ERR_OK;
+}
+
+enum err settings_finish(struct finish *f)
+{
+    /* clang-format off */
+    static enum err (*const steps[])(struct finish *f) = {
+        settings_finish_run,
+        finish_secrets,
+        settings_finish_registry,
+        finish_rest,
+        settings_finish_name,
+        settings_finish_services,
+        settings_finish_listeners,
+        settings_finish_apps,
+    };
+    /* clang-format on */
+    enum err e = ERR_OK;
+
+    for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]) && !e; i++)
+        e = steps[i](f);
+    return e;
+}
