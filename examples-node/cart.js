@@ -31,7 +31,8 @@ app.get('/carts/mine', (request, response) => {
 app.get('/carts/:name', async (request, response) => {
   const cart = carts.get(request.params.name);
   if (!cart) return response.status(404).json({ error: `no cart ${request.params.name}` });
-  response.json({ cart: request.params.name, lines: await Promise.all([...cart].map(line)) });
+  const lines = await Promise.all([...cart].map(line));
+  response.json({ cart: request.params.name, lines, by: `shop-cart:${process.pid}` });
 });
 
 // Putting the same quantity twice changes nothing the second time: the sidecar may send it again.

@@ -26,9 +26,10 @@ def quote(cart):
     answer = sidecar.get(f"{SIDECAR}/shop-cart/carts/{cart}", timeout=20)
     if not answer.ok:
         return answer.json(), answer.status_code
-    lines = answer.json()["lines"]
-    total = sum(line["price"] * line["quantity"] for line in lines)
-    return jsonify(cart=cart, lines=lines, total=round(total, 2), by=f"shop-orders:{os.getpid()}")
+    found = answer.json()
+    total = sum(line["price"] * line["quantity"] for line in found["lines"])
+    return jsonify(cart=cart, lines=found["lines"], total=round(total, 2),
+                   by=[f"shop-orders:{os.getpid()}", found["by"]])
 
 
 @app.get("/orders/")

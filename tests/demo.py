@@ -165,7 +165,7 @@ class Load:
     def note(self, status, body):
         with self.lock:
             if status == 200:
-                self.answered_by.update(line["by"] for line in json.loads(body)["lines"])
+                self.answered_by[json.loads(body)["by"][1]] += 1
             else:
                 self.failures.append(f"{status}: {body[:200].decode(errors='replace')}")
 
@@ -184,7 +184,7 @@ def indented(text):
 def demo(shop):
     step("Four services, a sidecar beside each, no registry server")
     first = {name: shop.start(name) for name in COMMANDS}
-    replica = shop.start("shop-catalog")
+    replica = shop.start("shop-cart")
     for instance in shop.instances:
         wait_for(f"{instance.name} at {instance.address}", lambda: shop.lists(instance))
     say(indented(shop.services()))
@@ -195,12 +195,12 @@ def demo(shop):
     wait_for("the first answer", lambda: get(endpoint, path)[0] == 200)
     say(indented(get(endpoint, path)[1]))
 
-    step(f"{CALLS} such calls, {CALLERS} at a time; kill -9 of one shop-catalog and its sidecar "
+    step(f"{CALLS} such calls, {CALLERS} at a time; kill -9 of one shop-cart and its sidecar "
          f"after {KILL_AFTER}")
     load = Load(endpoint, path)
     seconds = load.run(CALLS, {KILL_AFTER: replica.kill})
     say(f"   {CALLS} calls in {seconds:.1f} s: {len(load.failures)} failed")
-    say("   catalog lookups answered by: " + ", ".join(
+    say("   answered by: " + ", ".join(
         f"{who} {count}" for who, count in sorted(load.answered_by.items())))
     for failure in load.failures[:10]:
         say(f"   failed: {failure}")
@@ -211,7 +211,7 @@ def demo(shop):
     say(f"   (it was gone {'at once' if took < 0.5 else f'after {took:.1f} s'})")
 
     step("It comes back")
-    back = shop.start("shop-catalog")
+    back = shop.start("shop-cart")
     took = wait_for("the new instance", lambda: shop.lists(back))
     say(indented(shop.services()))
     again = Load(endpoint, path)
