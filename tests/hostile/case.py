@@ -52,7 +52,6 @@ class Response:
     fields: tuple = ()  # further request fields
     body: bytes = b""
     reuse: bool = False  # the upstream connection may serve again
-    on_connect: bool = False  # the answer comes before any request
 
 
 @dataclass(frozen=True)

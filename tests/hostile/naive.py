@@ -18,7 +18,7 @@ async def start(ports):
         try:
             while await forward(reader, writer, ports, pools):
                 pass
-        except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except Exception:  # whatever it was, this one is done with
             pass
         finally:
             writer.close()

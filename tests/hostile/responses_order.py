@@ -110,7 +110,6 @@ CASES = [
     bad("interim-unasked-100", interim(100) + answer(FIVE), expect=NORMALISE, rule="RFC 9110 15.2", check=passed(100), reuse=True),
     bad("interim-unknown-199", interim(199) + answer(FIVE), expect=NORMALISE, rule="RFC 9110 15.2: passed on", check=passed(199), reuse=True),
     bad("interim-nul", b"HTTP/1.1 103 X\r\nX-A: \x00\r\n\r\n" + answer(FIVE), rule="RFC 9110 5.5"),
-    bad("early-before-request", POISON, rule="RFC 9112 9.2: an answer nobody asked for", on_connect=True, expect=NORMALISE, level=SHOULD),
     bad("close-at-once", "close", rule="RFC 9110 15.6.3"),
     bad("reset-at-once", "reset", rule="RFC 9110 15.6.3"),
     bad("close-after-post", "close", rule="RFC 9110 9.2.2: no blind retry of POST", method=b"POST", body=b"hello"),

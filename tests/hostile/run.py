@@ -18,23 +18,23 @@ from .targets import TARGETS
 PARTS = {"requests": corpus.REQUESTS, "responses": corpus.RESPONSES, "browser": corpus.BROWSER, "slow": corpus.SLOW}
 
 
-async def run(target, cases):
+async def run(target, cases, **how):
     """({name: (what is wrong or None, seconds)}, what is wrong with the process or None)."""
     quick = [c for c in cases if c not in corpus.SLOW]
     slow = [c for c in cases if c in corpus.SLOW]
     results, ill = {}, None
     for part, short in ((quick, False), (slow, True)):
         if part:
-            some, alive = await Run(part, TARGETS[target](short)).run()
+            some, alive = await Run(part, TARGETS[target](short), **how).run()
             results |= some
             ill = ill or alive
     return results, ill
 
 
-def run_now(target, cases):
+def run_now(target, cases, **how):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 8192)), hard))
-    return asyncio.run(run(target, cases))
+    return asyncio.run(run(target, cases, **how))
 
 
 def main():

@@ -81,8 +81,8 @@ def read_answers(raw, methods, closed):
 class Run:
     """The corpus against one target: `await start(ports)` gives its port; see targets.py."""
 
-    def __init__(self, cases, target):
-        self.cases, self.target = cases, target
+    def __init__(self, cases, target, patience=PATIENCE):
+        self.cases, self.target, self.patience = cases, target, patience
         self.decoys, self.via = 0, b"1.1 nobody"
         self.results = {}
 
@@ -107,7 +107,7 @@ class Run:
 
     def upstream_for(self, case):
         if isinstance(case, Response):
-            return Upstream(case.answer, b"/first", case.on_connect)
+            return Upstream(case.answer, b"/first")
         if isinstance(case, Slow):
             drip = (case.start,) + (case.every, case.drip) * 200
             return Upstream(drip if case.side == "upstream" else case.upstream)
@@ -171,16 +171,17 @@ class Run:
                 late = case.expect == REFUSE and case.closes
                 return not late and len([f for f in finals if f.whole]) >= awaited
 
-            await client.wait(done, DOUBT if case.expect == NORMALISE else PATIENCE)
+            await client.wait(done, min(DOUBT, self.patience) if case.expect == NORMALISE else self.patience)
             await asyncio.sleep(QUIET)
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
-            return self.seen(client, methods, upstream)
+            return self.seen(client, methods, upstream, name)
 
-    def seen(self, client, methods, upstream, since=0):
+    def seen(self, client, methods, upstream, name, since=0):
         finals, interim, stray = read_answers(client.raw, methods, client.closed)
+        raw = [r.replace(name, b"svc") for r in upstream.raw]
         return Seen(
-            finals, interim, stray, client.closed, upstream.requests[since:], list(upstream.raw), upstream.faults(),
+            finals, interim, stray, client.closed, upstream.requests[since:], raw, upstream.faults(),
             decoy=self.decoys,
         )  # fmt: skip
 
@@ -189,14 +190,14 @@ class Run:
         first = get(*fields, target=b"/svc/first", method=case.method) + case.body
         async with Client(self.port) as client:
             await client.send(self.fill_in(first, name))
-            await client.wait(lambda: self.whole(client, case.method), PATIENCE)
+            await client.wait(lambda: self.whole(client, case.method), self.patience)
             await asyncio.sleep(QUIET)
-            seen = self.seen(client, [case.method], upstream)
+            seen = self.seen(client, [case.method], upstream, name)
         since = len(upstream.requests)
         async with Client(self.port) as client:
             await client.send(self.fill_in(get(target=b"/svc/second"), name))
-            await client.wait(lambda: self.whole(client, b"GET"), PATIENCE)
-            seen.second = self.seen(client, [b"GET"], upstream, since)
+            await client.wait(lambda: self.whole(client, b"GET"), self.patience)
+            seen.second = self.seen(client, [b"GET"], upstream, name, since)
         return seen
 
     def whole(self, client, method):

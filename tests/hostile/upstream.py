@@ -21,8 +21,8 @@ def ok(request):
 
 
 class Upstream:
-    def __init__(self, steps=(), only=None, on_connect=False):
-        self.steps, self.only, self.on_connect = steps, only, on_connect
+    def __init__(self, steps=(), only=None):
+        self.steps, self.only = steps, only
         self.raw, self.requests, self.rest = [], [], {}
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.socket.setblocking(False)
@@ -42,8 +42,6 @@ class Upstream:
         loop = asyncio.get_running_loop()
         buffer, continued = b"", False
         try:
-            if self.on_connect:
-                await self.play(connection)
             while data := await loop.sock_recv(connection, 65536):
                 self.raw[index] += data if len(self.raw[index]) < LIMIT else b""
                 buffer += data
@@ -64,7 +62,7 @@ class Upstream:
             connection.close()
 
     async def answer(self, connection, message):
-        mine = self.steps and not self.on_connect and (self.only is None or message.target.startswith(self.only))
+        mine = self.steps and (self.only is None or message.target.startswith(self.only))
         if mine:
             await self.play(connection)
         else:

@@ -143,9 +143,10 @@ def audit_chunks(raw):
     """Chunks sent on that a strict upstream can't read; merely unfinished ones are fine."""
     line, end, rest = read_chunked(raw)[2].partition(b"\r\n")
     match = CHUNK_LINE.match(line)
-    if end and not match or not re.match(rb"[0-9A-Fa-f]*[;\r]?", line)[0] and line:
+    begun = re.fullmatch(rb"[0-9A-Fa-f]{0,16}(;[^\r\n\x00]*)?\r?", line)
+    if not (match if end else begun):
         yield "a bad chunk line passed on: %r" % line[:80]
-    elif match and int(match[1], 16) > INT63:
+    elif end and int(match[1], 16) > INT63:
         yield "a chunk size past 2^63-1 passed on"
     elif end and 0 < int(match[1], 16) < len(rest) - 1:
         yield "chunk data of another length passed on"
