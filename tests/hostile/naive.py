@@ -12,16 +12,18 @@ LIMIT = 8 << 20
 
 async def start(ports):
     """(server, port). The first path segment of a request names its service."""
-    pools = {}
+    pools, tasks = {}, set()
 
     async def serve(reader, writer):
+        tasks.add(asyncio.current_task())  # else nothing holds it
         try:
             while await forward(reader, writer, ports, pools):
                 pass
-        except Exception:  # whatever it was, this one is done with
+        except (Exception, asyncio.CancelledError):  # whatever it was, this one is done with
             pass
         finally:
             writer.close()
+            tasks.discard(asyncio.current_task())
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=LIMIT)
     port = server.sockets[0].getsockname()[1]

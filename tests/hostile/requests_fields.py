@@ -99,7 +99,7 @@ CASES = (
         Request("field-script-in-value", get(b"X-A: ${jndi:ldap://x}<script>"), ACCEPT, "RFC 9110 5.5: opaque", check=value_is(b"x-a", b"${jndi:ldap://x}<script>")),
         Request(
             "field-order-kept", get(b"B-B: 1", b"A-A: 2", b"C-C: 3"), ACCEPT, "RFC 9110 5.3",
-            check=each(lambda r: [n for n, _ in r.fields if n in (b"A-A", b"B-B", b"C-C")] == [b"B-B", b"A-A", b"C-C"], "order changed"),
+            check=each(lambda r: [n.lower() for n, _ in r.fields if n[1:2] == b"-" and len(n) == 3] == [b"b-b", b"a-a", b"c-c"], "order changed"),
         ),
         Request(
             "field-case-kept", get(b"x-MiXeD: 1"), ACCEPT, "RFC 9110 5.1", SHOULD,

@@ -14,8 +14,6 @@ from pathlib import Path
 
 from . import naive
 
-SHORT = 1.5  # seconds: every limit on slow peers, where the corpus asks for short ones
-
 
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as s:
@@ -90,23 +88,21 @@ class Csidecar(Process):
         lines = [
             "name: hostile",
             'registry: { url: "static:" }',
-            'proxy: { listen: ["127.0.0.1:%d"]%s }' % (port, self.limits()),
+            'proxy: { listen: ["127.0.0.1:%d"] }' % port,
             "admin: { listen: 127.0.0.1:%d }" % free_port(),
             "log: { access: false }",
             "defaults:",
             "  retries: { max: 0 }",
             "  outlier: { failures: 0 }",
-            *self.timeouts(),
+            *(self.short() if self.slow else ["  timeout: 4s"]),
             "services:",
         ]
         lines += ['  %s: { instances: ["127.0.0.1:%d"] }' % pair for pair in ports.items()]
         return "\n".join(lines) + "\n"
 
-    def limits(self):
-        return ", head_timeout: 1500ms, body_rate_window: 1500ms, idle_timeout: 1500ms" if self.slow else ""
-
-    def timeouts(self):
-        return ["  timeout: 1500ms", "  idle_timeout: 1500ms"] if self.slow else ["  timeout: 4s"]
+    def short(self):
+        limits = "limits: { head_timeout: 1500ms, body_window: 1500ms, keepalive: 1500ms }"
+        return ["  timeout: 1500ms", "  idle_timeout: 1500ms", limits]
 
 
 class Haproxy(Process):
