@@ -48,7 +48,7 @@ LAYERS        = core config transport health discovery sidecar
 objects = $(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(wildcard $1/*.c)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps
+.PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps show build-tests fuzz-targets
 
 all: $O/csidecar
 
@@ -105,11 +105,18 @@ $O/tests/%: $O/tests/%.o $$(call helpers_of,$$(firstword $$(subst /, ,$$*))) $(T
 
 build-tests: $(TESTS)
 
+# Fuzz targets: tests/fuzz/fuzz_<what>.c, with clang and MODE=fuzz (tests/fuzz/run does it).
+FUZZERS := $(patsubst %.c,$O/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(FUZZERS): $O/%: $O/%.o $(addprefix $O/,$(LIB_sidecar)) $(LLHTTP_OBJECTS)
+	@echo "  LINK  $@"
+	@$(CC) -o $@ $^ -fsanitize=fuzzer $(LDLIBS)
+
+fuzz-targets: $(FUZZERS)
+
 unit: $(TESTS)
 	@tests/run_unit $(TESTS)
 
 test:
-	@tests/setup build
 	@tests/run
 
 demo:
@@ -129,6 +136,10 @@ fuzz:
 
 layers:
 	@tests/run layers
+
+# What a variable has become, for scripts: make show VAR=LDLIBS
+show:
+	@echo '$($(VAR))'
 
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 format:
