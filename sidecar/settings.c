@@ -79,7 +79,7 @@ static enum err read_file(struct tree *t, const struct settings_input *in,
 /* The flags are read twice: first for --config alone, then over the file it names. */
 static enum err read_asked(struct tree *t, const struct settings_input *in, struct why *w)
 {
-    struct tree flagged = {NULL};
+    struct tree flagged = {0};
     int at;
     enum err e = flags(&flagged, in, &at, w);
     const struct node *config = e ? NULL : node_at(flagged.root, "config");
@@ -102,7 +102,7 @@ static enum err read_all(struct tree *t, struct settings_input *in, int *at,
 
 enum err settings_load(struct settings **out, struct settings_input *in, struct why *w)
 {
-    struct tree t = {NULL};
+    struct tree t = {0};
     int at = in->at;
     enum err e = read_all(&t, in, &at, w);
 
@@ -132,7 +132,7 @@ enum err settings_reload(struct settings **out, const struct settings *old,
 enum err settings_parse(struct settings **out, struct slice yaml, const char *origin,
                         struct why *w)
 {
-    struct tree t = {NULL};
+    struct tree t = {0};
     enum err e = tree_parse(&t, yaml, origin, w);
 
     *out = NULL;
