@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import answers, wait_for
+from chromium import answers, wait_for
 
 # What an unprotected server must expect: nothing stops these, they need no permission.
 UNASKED = {("GET", name) for name in (

@@ -1,10 +1,8 @@
 import os
-import pathlib
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
-CSIDECAR = os.environ.get("CSIDECAR", str(ROOT / "build/release/csidecar"))
+from deployed import CSIDECAR
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import ROOT
+from deployed import ROOT
 
 CONTAINERFILE = (ROOT / "deploy/Containerfile").read_text()
 USER = re.search(r"^USER (\d+:\d+)$", CONTAINERFILE, re.M)[1]

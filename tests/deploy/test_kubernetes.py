@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from conftest import ROOT
+from deployed import ROOT
 
 MANIFESTS = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))
 VERSIONS = ["1.30", "1.34"]

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from deployed import ROOT
 
 UNIT = ROOT / "deploy/systemd/csidecar@.service"
 INSTALLED = "/usr/local/bin/csidecar"

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import requests
 
-from conftest import CSIDECAR, ROOT, SERVICES
+from shop import CSIDECAR, ROOT, SERVICES
 
 
 def test_a_call_goes_python_node_python_node(shop):

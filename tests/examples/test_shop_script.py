@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import CSIDECAR, ROOT, SERVICES, wait_for
+from shop import CSIDECAR, ROOT, SERVICES, wait_for
 
 
 @pytest.fixture

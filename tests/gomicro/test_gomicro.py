@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from conftest import CSIDECAR, wait_for
+from gonetwork import CSIDECAR, wait_for
 
 APP = "127.0.0.1:5000"
 # What dies without a goodbye is forgotten after a TTL: here a short one.
