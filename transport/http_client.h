@@ -1,10 +1,17 @@
-/* http_client.h - one request to one address, the simple way: for probes, registries and the command
- * line. Not the data path (that is sidecar/port.c).
+/* http_client.h - one request to one address, the simple way: for probes, registries and
+ * the command line. Not the data path (that is sidecar/port.c).
  *
- *   http_call > answered (once, unless http_cancel came first) > the memory may go
+ *   http_call_start > answered (exactly once, also after http_call_cancel) >
+ * http_call_fini
  *
- * The request and its answer are buffered (`limit`). A connection of its own, closed afterwards. For long
- * polls and streamed answers set `piece`, and the body is handed over as it comes instead.
+ * The request and its answer are buffered (`limit`). A connection of its own, closed
+ * before `answered` comes, so the memory may go then. For long polls and streamed answers
+ * set `piece`, and the body is handed over as it comes instead. Redirects are an answer
+ * like any other; 1xx are skipped.
+ *
+ * Errors: ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_TIMEOUT, ERR_UPSTREAM_RESET (no
+ * answer came), ERR_TRUNCATED (a part of one), ERR_BAD_RESPONSE, ERR_TOO_LARGE,
+ * ERR_NO_MEMORY, ERR_CANCELLED. `why` says more, to whom and what.
  */
 #ifndef TRANSPORT_HTTP_CLIENT_H
 #define TRANSPORT_HTTP_CLIENT_H
@@ -16,18 +23,18 @@
 struct http_call {
     /* Set by the caller before http_call_start(); all lent until `answered`. */
     struct address to;
-    struct slice method;   /* "GET" */
-    struct slice target;   /* "/healthz" */
-    struct slice host;     /* of the Host field; empty: the address */
-    struct slice fields;   /* further whole lines "a: b\r\n", or empty */
-    struct slice body;     /* with a Content-Length if not empty, or for POST, PUT, PATCH */
-    uint64_t timeout_ms;   /* of it all; 0: none */
+    struct slice method; /* empty: "GET" */
+    struct slice target; /* "/healthz"; empty: "/" */
+    struct slice host;   /* of the Host field; empty: the address */
+    struct slice fields; /* further whole lines "a: b\r\n", or empty */
+    struct slice body;   /* with a Content-Length if not empty, or for POST, PUT, PATCH */
+    uint64_t timeout_ms; /* of it all; 0: none */
     uint64_t connect_timeout_ms; /* 0: the above */
-    size_t limit;          /* of the answer's body; 0: 4 MiB. More is ERR_TOO_LARGE */
+    size_t limit; /* of the answer's body; 0: 4 MiB. More is ERR_TOO_LARGE */
     void *owner;
-    /* Comes exactly once, last. status is 0 unless e == ERR_OK. */
+    /* The connection is closed. status is 0 unless e == ERR_OK. */
     void (*answered)(struct http_call *c, enum err e);
-    /* Optional. */
+    /* Optional; status and fields are there. Not limited in size. May cancel. */
     void (*piece)(struct http_call *c, struct slice bytes);
 
     /* The answer. */
@@ -45,12 +52,14 @@ struct http_call {
     struct timer timer;
     enum err result;
     uint64_t started;
-    bool connected, done;
+    bool connected;
+    bool running; /* started, and nothing has ended it */
 };
 
-/* ERR_LATER, or an error at once (then `answered` does not come). */
+/* ERR_LATER, or an error at once (then `answered` does not come): ERR_BAD_VALUE when what
+ * was set would not make one request, ERR_NO_MEMORY. */
 enum err http_call_start(struct http_call *c, struct loop *l);
-/* `answered` comes with ERR_CANCELLED, soon. Harmless when it is over. */
+/* `answered` comes with ERR_CANCELLED, soon. Harmless when it is over, or never began. */
 void http_call_cancel(struct http_call *c);
 /* The value of the answer's first field of that name, or {NULL, 0}. */
 struct slice http_call_field(const struct http_call *c, struct slice name);

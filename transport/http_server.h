@@ -1,7 +1,8 @@
-/* http_server.h - a small HTTP server for our own endpoints: admin, probes, metrics, own API.
+/* http_server.h - a small HTTP server for our own endpoints: admin, probes, metrics, own
+ * API.
  *
- * Not the data path. Requests are buffered whole (at most `body_limit`), handled one at a time per
- * connection; an answer may come later, and a long one may be streamed.
+ * Not the data path. Requests are buffered whole (at most `body_limit`), handled one at a
+ * time per connection; an answer may come later, and a long one may be streamed.
  *
  *   server_open > handle(request) > respond... > server_close > closed
  */
@@ -23,21 +24,21 @@ struct http_request {
     struct slice body;
     struct address peer;
     void *owner; /* the handler's, NULL at first */
-    /* Called when the connection dies before the answer is complete; then no response call may follow.
-     * Set by a handler that answers later; may stay NULL for one that answers at once. */
+    /* Called when the connection dies before the answer is complete; then no response
+     * call may follow. Set by a handler that answers later; may stay NULL for one that
+     * answers at once. */
     void (*gone)(struct http_request *q);
 };
 
 struct http_server {
     struct loop *loop;
-    size_t body_limit;      /* 0: 1 MiB */
-    uint64_t idle_ms;       /* between requests; 0: 60 s */
-    uint64_t head_ms;       /* for a whole request; 0: 10 s */
+    size_t body_limit;        /* 0: 1 MiB */
+    uint64_t idle_ms;         /* between requests; 0: 60 s */
+    uint64_t head_ms;         /* for a whole request; 0: 10 s */
     unsigned max_connections; /* 0: 256 */
     void *owner;
     /* Every request must be answered, now or later. */
     void (*handle)(struct http_server *s, struct http_request *q);
-    /* Optional: own refusals of malformed requests use this to make a body (problem+json). */
 
     struct list listeners;
     struct list connections;
@@ -52,14 +53,16 @@ enum err server_open(struct http_server *s, struct loop *l);
 /* As often as there are addresses; the fd comes from listener_bind(). */
 enum err server_listen(struct http_server *s, int fd, struct why *w);
 /* Stops listening, ends idle connections, gives busy ones `grace_ms`. */
-void server_close(struct http_server *s, uint64_t grace_ms, void (*closed)(struct http_server *s));
+void server_close(struct http_server *s, uint64_t grace_ms,
+                  void (*closed)(struct http_server *s));
 
 /* The whole answer at once. `fields`: further whole lines or empty. */
-void server_respond(struct http_request *q, unsigned status, struct slice content_type, struct slice fields,
-                    struct slice body);
-/* A streamed answer (chunked): start, pieces, end. Pieces past 1 MiB queued drop the connection. */
-void server_respond_start(struct http_request *q, unsigned status, struct slice content_type,
-                          struct slice fields);
+void server_respond(struct http_request *q, unsigned status, struct slice content_type,
+                    struct slice fields, struct slice body);
+/* A streamed answer (chunked): start, pieces, end. Pieces past 1 MiB queued drop the
+ * connection. */
+void server_respond_start(struct http_request *q, unsigned status,
+                          struct slice content_type, struct slice fields);
 void server_respond_piece(struct http_request *q, struct slice bytes);
 void server_respond_end(struct http_request *q);
 /* The decoded value of a query parameter into out (zero-terminated), or false. */

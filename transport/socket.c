@@ -18,8 +18,9 @@ int socket_fd(const struct socket *s)
     return fd;
 }
 
-enum err socket_error(int status)
+enum err socket_error(struct socket *s, int status)
 {
+    s->error = status;
     return status == UV_ECONNRESET || status == UV_EPIPE ? ERR_RESET : ERR_IO;
 }
 
@@ -57,7 +58,7 @@ static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer)
     if (size > 0)
         s->stream.events->data(&s->stream, slice_from(buffer->base, (size_t)size));
     else if (size < 0)
-        socket_end(s, size == UV_EOF ? ERR_OK : socket_error((int)size));
+        socket_end(s, size == UV_EOF ? ERR_OK : socket_error(s, (int)size));
 }
 
 static void start_reading(struct socket *s)
@@ -95,7 +96,7 @@ void socket_read_now(struct socket *s)
         s->stream.events->data(&s->stream,
                                slice_from(s->loop->read_buffer, (size_t)size));
     else if (size < 0 && errno != EAGAIN && errno != EINTR)
-        socket_end(s, socket_error(-errno));
+        socket_end(s, socket_error(s, -errno));
 }
 
 /* --- closing --- */
@@ -164,8 +165,9 @@ void socket_init(struct socket *s, struct loop *l, const struct stream_events *e
     };
 }
 
-static enum err connect_error(int status)
+static enum err connect_error(struct socket *s, int status)
 {
+    s->error = status;
     if (status == UV_EMFILE || status == UV_ENFILE)
         return ERR_OVERLOADED;
     return status == UV_ENOMEM || status == UV_ENOBUFS ? ERR_NO_MEMORY
@@ -185,7 +187,7 @@ static bool connected_to_itself(const struct socket *s, const struct address *to
 static void on_connected(uv_connect_t *connect, int status)
 {
     struct socket *s = socket_of_handle((uv_handle_t *)connect->handle);
-    enum err e = status < 0 ? connect_error(status) : ERR_OK;
+    enum err e = status < 0 ? connect_error(s, status) : ERR_OK;
 
     loop_touch(s->loop);
     if (s->closing)
@@ -232,7 +234,7 @@ enum err socket_connect(struct socket *s, const struct address *to,
     if (status == 0)
         return ERR_LATER;
     socket_drop_request(s);
-    return connect_error(status);
+    return connect_error(s, status);
 }
 
 enum err socket_accept(struct socket *s, uv_stream_t *server)

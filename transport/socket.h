@@ -31,7 +31,8 @@ struct socket {
     struct queue queue;
     struct socket_request *request; /* while connecting, or bytes are queued */
     void (*connected)(struct socket *s, enum err e);
-    bool open;       /* the handle was initialised */
+    int error; /* the negative errno of what failed last, for people; 0: nothing did */
+    bool open; /* the handle was initialised */
     bool connecting; /* or not yet: nothing can be written */
     bool closing;    /* only `closed` may come */
     bool reading;    /* as asked for with stream_read() */

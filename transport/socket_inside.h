@@ -25,8 +25,8 @@ static inline struct socket *socket_of_handle(uv_handle_t *handle)
 
 /* -1 when there is none, or no more. */
 int socket_fd(const struct socket *s);
-/* From a negative errno. */
-enum err socket_error(int status);
+/* What went wrong, from a negative errno, which is noted. */
+enum err socket_error(struct socket *s, int status);
 /* `ended`, unless it came already or the socket is closing. */
 void socket_end(struct socket *s, enum err e);
 void socket_drop_request(struct socket *s);

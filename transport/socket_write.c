@@ -57,7 +57,7 @@ static void write_failed(struct socket *s, int status)
     s->broken = true;
     socket_drop_request(s);
     queue_clear(&s->queue, &s->loop->chunks);
-    socket_end(s, socket_error(status));
+    socket_end(s, socket_error(s, status));
 }
 
 /* A broken stream has a hole at the end of its queue, and its owner knows: nothing more
@@ -132,7 +132,7 @@ static enum err queue_and_send(struct socket *s, const struct slice *slices,
         return ERR_OK;
     s->broken = true;
     socket_drop_request(s);
-    return socket_error(status);
+    return socket_error(s, status);
 }
 
 static size_t total_size(const struct slice *slices, unsigned count)
@@ -165,7 +165,7 @@ static enum err socket_write(struct socket *s, const struct slice *slices, unsig
     taken = write_now(s, slices, count);
     if (taken < 0) {
         s->broken = true;
-        return socket_error((int)taken);
+        return socket_error(s, (int)taken);
     }
     *sent = (size_t)taken;
     return *sent == size ? ERR_OK : queue_and_send(s, slices, count, *sent);
