@@ -38,29 +38,23 @@ static bool is_bare(struct slice s)
     return is_number(s) || slice_is(s, "true") || slice_is(s, "false");
 }
 
+/* Those that log_quote() writes: any other might be half of a pair. */
 static bool is_unicode_escape(struct slice s)
 {
-    if (s.size < 6 || s.base[1] != 'u')
-        return false;
-    for (unsigned i = 2; i < 6; i++)
-        if (!memchr("0123456789abcdefABCDEF", s.base[i], 22))
-            return false;
-    return true;
+    static const char digits[] = "0123456789abcdef";
+
+    if (slice_starts_with(s, SLICE("\\ufffd")))
+        return true;
+    return s.size >= 6 && slice_starts_with(s, SLICE("\\u00")) &&
+           memchr(digits, s.base[4], 16) && memchr(digits, s.base[5], 16);
 }
 
-/* An escape that JSON does not know gets its backslash doubled. */
-static size_t put_escape(struct output *o, struct slice s)
+/* Size of the escape that `s` begins with, 0: it does not. */
+static size_t escape_size(struct slice s)
 {
-    if (is_unicode_escape(s)) {
-        put(o, slice_first(s, 6));
+    if (is_unicode_escape(s))
         return 6;
-    }
-    if (s.size >= 2 && memchr("\"\\/bfnrt", s.base[1], 8)) {
-        put(o, slice_first(s, 2));
-        return 2;
-    }
-    put(o, SLICE("\\\\"));
-    return 1;
+    return s.size >= 2 && s.base[0] == '\\' && memchr("\"\\/bfnrt", s.base[1], 8) ? 2 : 0;
 }
 
 static size_t put_character(struct output *o, struct slice s)
@@ -68,8 +62,8 @@ static size_t put_character(struct output *o, struct slice s)
     size_t size = utf8_size(s);
 
     if (s.base[0] == '\\')
-        return put_escape(o, s);
-    if (s.base[0] == '"')
+        put(o, SLICE("\\\\"));
+    else if (s.base[0] == '"')
         put(o, SLICE("\\\""));
     else if (size == 1 && (unsigned char)s.base[0] < 0x20)
         put(o, SLICE(" "));
@@ -80,11 +74,15 @@ static size_t put_character(struct output *o, struct slice s)
     return size ? size : 1;
 }
 
-static void put_string(struct output *o, struct slice s)
+static void put_string(struct output *o, struct slice s, bool escaped)
 {
     put(o, SLICE("\""));
-    while (s.size && !o->full)
-        s = slice_after(s, put_character(o, s));
+    while (s.size && !o->full) {
+        size_t size = escaped ? escape_size(s) : 0;
+
+        put(o, slice_first(s, size));
+        s = slice_after(s, size ? size : put_character(o, s));
+    }
     put(o, SLICE("\""));
 }
 
@@ -112,14 +110,14 @@ static void put_value(struct output *o, struct slice *rest)
 
     if (slice_starts_with(*rest, SLICE("\""))) {
         *rest = slice_after(*rest, 1);
-        put_string(o, cut(rest, find_closing(*rest)));
+        put_string(o, cut(rest, find_closing(*rest)), true);
         return;
     }
     value = cut(rest, slice_find(*rest, ' '));
     if (is_bare(value))
         put(o, value);
     else
-        put_string(o, value);
+        put_string(o, value, false);
 }
 
 size_t log_json_members(char *out, size_t size, struct slice pairs)
@@ -132,7 +130,7 @@ size_t log_json_members(char *out, size_t size, struct slice pairs)
         size_t equals = slice_find(slice_first(pairs, word), '=');
 
         put(&o, SLICE(","));
-        put_string(&o, slice_first(pairs, equals));
+        put_string(&o, slice_first(pairs, equals), false);
         put(&o, SLICE(":"));
         pairs = slice_after(pairs, equals);
         if (slice_starts_with(pairs, SLICE("="))) {

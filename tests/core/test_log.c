@@ -150,6 +150,20 @@ TEST(what_only_looks_like_a_number_is_text)
     json_decref(o);
 }
 
+TEST(escapes_count_between_quotes_alone)
+{
+    json_t *o;
+
+    log_setup(LOG_INFO, LOG_JSON, writer);
+    log_info("e", "%s", "k\\u0000=1 bare=a\\nb quoted=\"a\\nb\" half=\"\\ud800\"");
+    o = written_json();
+    assert_int_equal(json_integer_value(json_object_get(o, "k\\u0000")), 1);
+    assert_string_equal(member(o, "bare"), "a\\nb");
+    assert_string_equal(member(o, "quoted"), "a\nb");
+    assert_string_equal(member(o, "half"), "\\ud800");
+    json_decref(o);
+}
+
 TEST(any_pairs_make_good_json)
 {
     static const char alphabet[] = "ab=\" \\\x01\xff\xc3\xa9nu0.-5t";
@@ -335,7 +349,8 @@ TESTS(RUN_WITH(a_line_has_time_level_event_and_pairs),
       RUN_WITH(below_the_level_nothing_is_written), RUN_WITH(off_is_off),
       RUN_WITH(a_line_stays_one_line), RUN_WITH(too_long_a_line_is_cut),
       RUN_WITH(the_json_form_has_the_pairs_as_members),
-      RUN_WITH(what_only_looks_like_a_number_is_text), RUN_WITH(any_pairs_make_good_json),
+      RUN_WITH(what_only_looks_like_a_number_is_text),
+      RUN_WITH(escapes_count_between_quotes_alone), RUN_WITH(any_pairs_make_good_json),
       RUN_WITH(too_long_a_json_line_is_still_json),
       RUN_WITH(quoted_values_survive_the_way_through_json),
       RUN_WITH(quoting_never_overflows_and_never_cuts_an_escape),
