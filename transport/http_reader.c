@@ -126,13 +126,21 @@ static enum err method_refuse(const char *at, const char **problem)
     return refuse(ERR_BAD_REQUEST, "a request line that begins with no method", problem);
 }
 
+/* llhttp calls it an invalid version, too, when something follows a valid one. */
+static bool is_other_version(const llhttp_t *parser, llhttp_errno_t n)
+{
+    bool ours = parser->http_major == 1 && parser->http_minor <= 1;
+
+    return n == HPE_PAUSED_H2_UPGRADE || (n == HPE_INVALID_VERSION && !ours);
+}
+
 static enum err head_refuse(struct http_reader *r, llhttp_errno_t n, const char **problem)
 {
     if (n == HPE_USER)
         return refuse(r->error, err_text(r->error), problem);
     if (n == HPE_INVALID_METHOD)
         return method_refuse(llhttp_get_error_pos(&r->parser), problem);
-    if (n == HPE_PAUSED_H2_UPGRADE || n == HPE_INVALID_VERSION)
+    if (is_other_version(&r->parser, n))
         return refuse(ERR_HTTP_VERSION, "a version that is neither HTTP/1.0 nor HTTP/1.1",
                       problem);
     return refuse(ERR_BAD_REQUEST, llhttp_get_error_reason(&r->parser), problem);
