@@ -30,16 +30,16 @@ struct instance {
     const char *id; /* unique within the service */
     const char *version;
     struct address address;
-    uint32_t weight;  /* 1..65535; 0 is never stored */
-    uint32_t index;   /* stable place, below instance_list.places */
-    bool draining;    /* known, but for nobody new */
+    uint32_t weight; /* 1..65535; 0 is never stored */
+    uint32_t index;  /* stable place, below instance_list.places */
+    bool draining;   /* known, but for nobody new */
     struct pairs metadata;
     const char *source; /* the registry it came from, as its URL without secrets */
 };
 
 enum authority {
     LIST_CONFIRMED, /* the registry says so */
-    LIST_SUSPECT,   /* after an error or a shrink nobody explained: last known good, panic rule applies */
+    LIST_SUSPECT, /* after an error or a shrink nobody explained: last known good, panic rule applies */
 };
 
 struct instance_list {
@@ -47,8 +47,8 @@ struct instance_list {
     const char *service;
     uint64_t generation; /* grows with each list of this service */
     enum authority authority;
-    bool known;      /* some registry has such a service, or had it and was not heard since */
-    bool answered;   /* every registry asked has said something, so !known means 404 */
+    bool known; /* some registry has such a service, or had it and was not heard since */
+    bool answered; /* every registry asked has said something, so !known means 404 */
     uint64_t stale_since_wall_ms; /* 0: fresh */
     struct instance *instances;
     uint32_t count;
@@ -59,7 +59,8 @@ struct instance_list *instance_list_ref(struct instance_list *l);
 void instance_list_unref(struct instance_list *l);
 
 /* Builds a list; a deep copy of all it is given. Freed by instance_list_unref(). */
-struct instance_list *instance_list_new(const char *service, const struct instance *instances, uint32_t count);
+struct instance_list *instance_list_new(const char *service,
+                                        const struct instance *instances, uint32_t count);
 
 /* A valid service name: 1..128 of [A-Za-z0-9._-], not beginning with '_' or '.'. */
 bool service_name_is_valid(struct slice name);

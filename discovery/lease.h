@@ -15,14 +15,22 @@
 
 #include "discovery/catalog.h"
 
-enum lease_state { LEASE_ABSENT, LEASE_PUTTING, LEASE_HELD, LEASE_RENEWING, LEASE_BACKING_OFF, LEASE_REMOVING };
+enum lease_state {
+    LEASE_ABSENT,
+    LEASE_PUTTING,
+    LEASE_HELD,
+    LEASE_RENEWING,
+    LEASE_BACKING_OFF,
+    LEASE_REMOVING
+};
 
 struct lease; /* one registration in all registries */
 
 struct lease_events {
     /* Held in all registries it can be, or no longer. For readiness, logs and metrics. */
     void (*changed)(struct lease *l, bool held);
-    void (*stopped)(struct lease *l); /* after lease_stop(): no record is left, or we gave up */
+    void (*stopped)(
+        struct lease *l); /* after lease_stop(): no record is left, or we gave up */
 };
 
 /* A deep copy of `r`. */

@@ -13,11 +13,12 @@
  *
  * Rules for a backend, all on the control loop:
  *   - No callback from inside a call to it (use timer 0 or the loop's next turn).
- *   - put, renew and remove answer with lease_done() exactly once each (LATER), unless close came first
- *     or they returned an error at once. One operation per lease at a time; the frame waits.
- *   - watch_failed() ends that watch: the frame calls unwatch(), backs off and watches again. It keeps the
- *     last list meanwhile. The backend itself never retries in a tight loop; long-lived connections of the
- *     backend may heal themselves silently when nothing was missed.
+ *   - put, renew and remove return ERR_LATER and answer with lease_done() exactly once each, unless close
+ *     came first or they returned an error at once. One operation per lease at a time; the frame waits.
+ *   - failed() ends that watch: the frame calls unwatch() from inside it, backs off and watches again. It
+ *     keeps the last list meanwhile. The backend itself never retries in a tight loop; long-lived
+ *     connections of the backend may heal themselves silently when nothing was missed.
+ *   - A watch of a service that does not exist delivers an empty list: that is the answer "nothing".
  *   - Records from outside are checked (instance_check) and bounded; a bad one is skipped and logged, once.
  *   - After unwatch() no callback for that watch; after close() none but closed().
  *   - Never block: files are small and local; everything else goes through the loop.
@@ -25,6 +26,7 @@
 #ifndef DISCOVERY_REGISTRY_H
 #define DISCOVERY_REGISTRY_H
 
+#include "config/memory.h"
 #include "discovery/instance.h"
 #include "sidecar/core/list.h"
 #include "sidecar/core/why.h"
@@ -47,17 +49,17 @@ struct registration {
 };
 
 enum registry_ability {
-    REGISTRY_WRITES = 1,       /* leases work */
-    REGISTRY_LISTS_NAMES = 2,  /* watch_names works */
-    REGISTRY_IS_LOCAL = 4,     /* loopback addresses are right for it; settle time 0 */
-    REGISTRY_EXPIRES = 8,      /* tells when a dead instance's TTL has passed */
+    REGISTRY_WRITES = 1,      /* leases work */
+    REGISTRY_LISTS_NAMES = 2, /* watch_names works */
+    REGISTRY_IS_LOCAL = 4,    /* loopback addresses are right for it; settle time 0 */
+    REGISTRY_EXPIRES = 8,     /* tells when a dead instance's TTL has passed */
 };
 
 struct registry_ops {
     const char *scheme; /* "consul": the part of the URL before ':' */
     size_t size;        /* of the backend's struct, which begins with a struct registry */
     unsigned abilities;
-    /* Options of the URL's query or of `registry:` in the YAML, into the backend's struct. May be NULL. */
+    /* Options of the URL's query ("?domain=micro"), into the backend's struct before open(). NULL: none. */
     const struct field *options;
 
     /* The URL was parsed into r->url. Checks it; starts connecting, if that is its way. An error here is a
@@ -71,7 +73,8 @@ struct registry_ops {
     void (*unwatch_names)(struct registry *r);
 
     enum err (*put)(struct registry *r, struct registry_lease *l);
-    enum err (*renew)(struct registry *r, struct registry_lease *l); /* ERR_NOT_FOUND: put again */
+    enum err (*renew)(struct registry *r,
+                      struct registry_lease *l); /* ERR_NOT_FOUND: put again */
     enum err (*remove)(struct registry *r, struct registry_lease *l);
 
     /* Leases were removed before. `closed` once, when the memory may go. */
@@ -79,11 +82,11 @@ struct registry_ops {
 };
 
 struct registry_url {
-    char text[512];        /* whole, for messages: without password */
-    struct slice scheme;   /* all within `storage` */
+    char text[512];      /* whole, for messages: without password */
+    struct slice scheme; /* all within `storage` */
     struct slice user, password;
-    struct slice hosts;    /* "a:1,b:2" as it stood, or empty */
-    struct slice path;     /* from the first '/', or what follows "file:" */
+    struct slice hosts; /* "a:1,b:2" as it stood, or empty */
+    struct slice path;  /* from the first '/', or what follows "file:" */
     struct slice query;
     char storage[1024];
 };
@@ -95,6 +98,7 @@ struct registry {
     struct registry_url url;
     struct random *random;
     const struct registry_environment *environment;
+    struct memory memory; /* of the options' texts; goes with the registry */
     /* The frame's. */
     const struct registry_frame *frame;
     void *frame_owner;
@@ -103,27 +107,30 @@ struct registry {
 
 /* What backends may need to know of the process; lent for its life. */
 struct registry_environment {
-    const char *runtime_dir; /* of `local`: $XDG_RUNTIME_DIR/csidecar or /tmp/csidecar-UID */
-    const char *token_file;  /* registry.token_file, or NULL */
+    const char
+        *runtime_dir; /* of `local`: $XDG_RUNTIME_DIR/csidecar or /tmp/csidecar-UID */
+    const char *token_file; /* registry.token_file, or NULL */
     /* services.<name>.instances of the YAML, for `static`: count services. */
     const struct static_service {
         const char *name;
         const struct instance *instances;
         uint32_t count;
-    } *static_services;
+    } * static_services;
     unsigned static_count;
+    /* Backends besides the built-in ones, for tests; NULL or ended by NULL. */
+    const struct registry_ops *const *backends;
 };
 
 struct registry_watch {
-    struct list node;        /* the backend's, while watched */
+    struct list node; /* the backend's, while watched */
     const char *service;
     struct registry *registry;
-    void *backend;           /* the backend's own */
-    void *owner;             /* the frame's */
+    void *backend; /* the backend's own */
+    void *owner;   /* the frame's */
 };
 
 struct registry_lease {
-    struct list node; /* the backend's */
+    struct list node;                 /* the backend's */
     struct registration registration; /* lent for the life of the lease */
     struct registry *registry;
     void *backend; /* the backend's own; it frees it when remove is done, or at close */
@@ -132,8 +139,8 @@ struct registry_lease {
 
 /* How the frame is told; set once in registry_open(). Instances are lent for the call. */
 struct registry_frame {
-    void (*deliver)(struct registry_watch *w, const struct instance *instances, uint32_t count,
-                    enum authority authority);
+    void (*deliver)(struct registry_watch *w, const struct instance *instances,
+                    uint32_t count, enum authority authority);
     void (*add)(struct registry_watch *w, const struct instance *i); /* or change */
     void (*remove)(struct registry_watch *w, const char *id);
     void (*failed)(struct registry_watch *w, enum err e, const struct why *why);
@@ -145,9 +152,11 @@ struct registry_frame {
 /* "consul://host:8500?dc=eu" into *u. A bare "local" or "mdns" is taken too. */
 enum err registry_url_parse(struct registry_url *u, struct slice text, struct why *w);
 /* Makes and opens the backend the URL's scheme names; unknown schemes name the nearest. */
-enum err registry_open(struct registry **r, struct slice url, struct loop *l, struct random *random,
-                       const struct registry_environment *environment, const struct registry_frame *frame,
-                       void *frame_owner, struct why *w);
+enum err registry_open(struct registry **r, struct slice url, struct loop *l,
+                       struct random *random,
+                       const struct registry_environment *environment,
+                       const struct registry_frame *frame, void *frame_owner,
+                       struct why *w);
 /* closed() comes later, then the frame calls registry_free(). */
 void registry_close(struct registry *r, void (*closed)(struct registry *r));
 void registry_free(struct registry *r);

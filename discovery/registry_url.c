@@ -1,0 +1,141 @@
+/* URLs as people write them: scheme, then what the backend makes of the rest (RFC 3986 §3). */
+#include "discovery/registry.h"
+#include "sidecar/core/text.h"
+
+static struct slice cut(struct slice *rest, const char *ends)
+{
+    size_t at = 0;
+    struct slice part;
+
+    while (at < rest->size && !strchr(ends, rest->base[at]))
+        at++;
+    part = slice_first(*rest, at);
+    *rest = slice_after(*rest, at);
+    return part;
+}
+
+static bool is_scheme(struct slice s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789+-.", s.base[i]))
+            return false;
+    return s.size > 0;
+}
+
+static size_t find_last(struct slice s, char c)
+{
+    size_t at = s.size;
+
+    while (at > 0 && s.base[at - 1] != c)
+        at--;
+    return at ? at - 1 : s.size;
+}
+
+static void parse_authority(struct registry_url *u, struct slice authority)
+{
+    size_t at = find_last(authority, '@');
+
+    u->hosts = authority;
+    if (at == authority.size)
+        return;
+    u->hosts = slice_after(authority, at + 1);
+    u->user = slice_first(authority, at);
+    at = slice_find(u->user, ':');
+    u->password = slice_after(u->user, at + 1);
+    u->user = slice_first(u->user, at);
+}
+
+static void parse_rest(struct registry_url *u, struct slice rest)
+{
+    if (slice_starts_with(rest, SLICE("//"))) {
+        rest = slice_after(rest, 2);
+        parse_authority(u, cut(&rest, "/?"));
+    }
+    u->path = cut(&rest, "?");
+    u->query = slice_after(rest, 1);
+}
+
+static bool is_secret(struct slice key)
+{
+    return slice_is(key, "token") || slice_is(key, "password") || slice_is(key, "secret");
+}
+
+static void add_query(struct text *t, struct slice query)
+{
+    for (char before = '?'; query.base && query.size; before = '&') {
+        struct slice value = slice_next(&query, '&');
+        struct slice key = slice_first(value, slice_find(value, '='));
+
+        text_addf(t, "%c", before);
+        text_add(t, is_secret(key) ? key : value);
+        if (is_secret(key))
+            text_add(t, SLICE("=***"));
+    }
+}
+
+static void add_authority(struct text *t, const struct registry_url *u)
+{
+    text_add(t, SLICE("//"));
+    text_add(t, u->user);
+    if (u->password.size)
+        text_add(t, SLICE(":***"));
+    if (u->user.size || u->password.size)
+        text_add(t, SLICE("@"));
+    text_add(t, u->hosts);
+}
+
+/* For messages, and the same for two spellings that mean the same: "local", "local:". */
+static enum err write_text(struct registry_url *u)
+{
+    struct text t;
+    enum err e;
+
+    text_init(&t, sizeof u->text - 1);
+    text_add(&t, u->scheme);
+    if (u->hosts.size || u->path.size)
+        text_add(&t, SLICE(":"));
+    if (u->hosts.size)
+        add_authority(&t, u);
+    text_add(&t, u->path);
+    add_query(&t, u->query);
+    e = t.failed || t.size >= sizeof u->text ? ERR_TOO_LARGE : ERR_OK;
+    if (!e && t.size)
+        memcpy(u->text, t.base, t.size + 1);
+    text_fini(&t);
+    return e;
+}
+
+static bool has_blanks(struct slice s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if ((unsigned char)s.base[i] < 0x20 || s.base[i] == 0x7f)
+            return true;
+    return false;
+}
+
+enum err registry_url_parse(struct registry_url *u, struct slice text, struct why *w)
+{
+    struct slice rest;
+
+    *u = (struct registry_url){0};
+    text = slice_trim(text);
+    if (text.size == 0)
+        return why(w, ERR_BAD_VALUE, "a registry URL is empty");
+    if (text.size >= sizeof u->text)
+        return why(w, ERR_BAD_VALUE, "a registry URL is longer than %zu bytes",
+                   sizeof u->text - 1);
+    if (has_blanks(text))
+        return why(w, ERR_BAD_VALUE, "a registry URL has control characters");
+    memcpy(u->storage, text.base, text.size);
+    rest = slice_from(u->storage, text.size);
+    u->scheme = cut(&rest, ":?");
+    if (!is_scheme(u->scheme))
+        return why(w, ERR_BAD_VALUE,
+                   "\"%.*s\" is no registry URL: expected a scheme such as \"local\" or "
+                   "\"consul://host:8500\"",
+                   (int)text.size, text.base);
+    parse_rest(u, rest.size && rest.base[0] == ':' ? slice_after(rest, 1) : rest);
+    if (write_text(u))
+        return why(w, ERR_BAD_VALUE, "a registry URL is too long");
+    return ERR_OK;
+}
