@@ -120,25 +120,30 @@ static void put_value(struct output *o, struct slice *rest)
         put_string(o, value, false);
 }
 
+static void put_pair(struct output *o, struct slice *rest)
+{
+    size_t word = slice_find(*rest, ' ');
+    size_t equals = slice_find(slice_first(*rest, word), '=');
+
+    put(o, SLICE(","));
+    put_string(o, slice_first(*rest, equals), false);
+    put(o, SLICE(":"));
+    *rest = slice_after(*rest, equals);
+    if (slice_starts_with(*rest, SLICE("="))) {
+        *rest = slice_after(*rest, 1);
+        put_value(o, rest);
+    } else {
+        put(o, SLICE("true"));
+    }
+}
+
 size_t log_json_members(char *out, size_t size, struct slice pairs)
 {
     struct output o = {.at = out, .end = out + size};
     char *complete = out;
 
     while ((pairs = slice_trim(pairs)).size) {
-        size_t word = slice_find(pairs, ' ');
-        size_t equals = slice_find(slice_first(pairs, word), '=');
-
-        put(&o, SLICE(","));
-        put_string(&o, slice_first(pairs, equals), false);
-        put(&o, SLICE(":"));
-        pairs = slice_after(pairs, equals);
-        if (slice_starts_with(pairs, SLICE("="))) {
-            pairs = slice_after(pairs, 1);
-            put_value(&o, &pairs);
-        } else {
-            put(&o, SLICE("true"));
-        }
+        put_pair(&o, &pairs);
         if (o.full)
             break;
         complete = o.at;

@@ -64,31 +64,47 @@ static bool fraction_of(struct slice digits, uint64_t factor, uint64_t *value)
     return sum * factor % scale == 0;
 }
 
-/* A number and its unit; `bare` is the unit's factor when there is none, 0: refuse. */
+struct quantity {
+    struct slice whole;    /* digits */
+    struct slice fraction; /* digits behind the point; base NULL: no point */
+    struct slice unit;
+};
+
+static struct slice cut_digits(struct slice *rest)
+{
+    struct slice digits = slice_first(*rest, count_digits(*rest));
+
+    *rest = slice_after(*rest, digits.size);
+    return digits;
+}
+
+static struct quantity quantity_split(struct slice s)
+{
+    struct quantity q = {.whole = cut_digits(&s)};
+
+    if (slice_starts_with(s, SLICE("."))) {
+        s = slice_after(s, 1);
+        q.fraction = cut_digits(&s);
+    }
+    q.unit = s;
+    return q;
+}
+
+/* `bare` is the factor of a number without a unit; 0: only 0 needs none. */
 static bool quantity_parse(struct slice s, const struct unit *units, uint64_t bare,
                            uint64_t *value)
 {
-    size_t digits = count_digits(s);
-    struct slice whole = slice_first(s, digits);
-    struct slice part = {NULL, 0};
-    uint64_t factor = bare;
+    struct quantity q = quantity_split(s);
+    const struct unit *unit = q.unit.size ? unit_named(units, q.unit) : NULL;
+    uint64_t factor = unit ? unit->factor : bare;
     uint64_t fraction = 0;
 
-    s = slice_after(s, digits);
-    if (slice_starts_with(s, SLICE("."))) {
-        digits = count_digits(slice_after(s, 1));
-        part = slice_first(slice_after(s, 1), digits);
-        s = slice_after(s, 1 + digits);
-    }
-    if (s.size) {
-        units = unit_named(units, s);
-        factor = units ? units->factor : 0;
-    }
-    if (!slice_to_u64(whole, value) ||
-        (part.base && !fraction_of(part, factor, &fraction)))
+    if (!slice_to_u64(q.whole, value) || (q.unit.size && !unit))
         return false;
     if (factor == 0)
-        return s.size == 0 && *value == 0 && !part.base;
+        return *value == 0 && !q.fraction.base;
+    if (q.fraction.base && !fraction_of(q.fraction, factor, &fraction))
+        return false;
     return !__builtin_mul_overflow(*value, factor, value) &&
            !__builtin_add_overflow(*value, fraction, value);
 }
