@@ -65,27 +65,18 @@ static enum err variable_ignored(struct slice name)
     return ERR_OK;
 }
 
-static enum err variable_unknown(struct search *s, struct why *w)
-{
-    char shown[NAME_SIZE];
-
-    nearest_why(&s->near, w, ERR_BAD_CONFIG, "unknown variable");
-    why_in(w, "%s", log_quote(shown, sizeof(shown), s->name));
-    return ERR_BAD_CONFIG;
-}
-
 static enum err variable_take(struct tree *t, const struct field *fields,
                               struct slice name, struct slice value, struct why *w)
 {
     struct search s;
     char origin[NAME_SIZE];
 
-    search_init(&s, name, variable_name);
+    search_init(&s, name, VARIABLE, variable_name);
     search_run(&s, fields);
     if (value_injected(value) || (!s.found.field && name_injected(name)))
         return variable_ignored(name);
     if (!s.found.field)
-        return variable_unknown(&s, w);
+        return search_refuse(&s, w, "unknown variable");
     variable_name(origin, s.found.path);
     return tree_set(t, s.found.path, value, origin, false, w);
 }

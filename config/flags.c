@@ -38,7 +38,7 @@ static struct flag flag_read(const char *argument)
 static const char *alias_path(const struct alias *a, struct search *s)
 {
     for (; a && a->flag; a++) {
-        nearest_offer(&s->near, slice_of(a->flag));
+        search_offer(s, slice_of(a->flag));
         if (slice_is(s->name, a->flag))
             return a->path;
     }
@@ -68,7 +68,7 @@ static struct setting flag_find_negative(const struct flags *f, struct flag *fla
     snprintf(name, sizeof(name), "--%.*s",
              (int)(flag->name.size - 5 < 100 ? flag->name.size - 5 : 100),
              flag->name.base + 5);
-    search_init(&s, slice_of(name), flag_name);
+    search_init(&s, slice_of(name), "--", flag_name);
     found = flag_find(f, &s);
     flag->negative = found.field && found.field->kind == FIELD_BOOL;
     return flag->negative ? found : (struct setting){NULL, ""};
@@ -162,15 +162,6 @@ static enum err set_apply(const struct flags *f, struct flag *flag)
     return tree_set(f->tree, path, flag->value, "--set", is_flow(flag->value), f->why);
 }
 
-static enum err flag_unknown(const struct flags *f, const struct flag *flag,
-                             struct search *s)
-{
-    nearest_offer(&s->near, SLICE("--set"));
-    nearest_why(&s->near, f->why, ERR_BAD_CONFIG, "unknown flag");
-    why_in(f->why, "%s", flag->shown);
-    return ERR_BAD_CONFIG;
-}
-
 static enum err flag_take(const struct flags *f, struct flag *flag)
 {
     struct search s;
@@ -178,11 +169,13 @@ static enum err flag_take(const struct flags *f, struct flag *flag)
 
     if (slice_is(flag->name, "--set"))
         return set_apply(f, flag);
-    search_init(&s, flag->name, flag_name);
+    search_init(&s, flag->name, "--", flag_name);
+    search_offer(&s, SLICE("--set"));
     found = flag_find(f, &s);
     if (!found.field)
         found = flag_find_negative(f, flag);
-    return found.field ? flag_apply(f, &found, flag) : flag_unknown(f, flag, &s);
+    return found.field ? flag_apply(f, &found, flag)
+                       : search_refuse(&s, f->why, "unknown flag");
 }
 
 static bool is_flag(const char *argument)

@@ -10,6 +10,7 @@
 struct level {
     struct node *node;
     struct node **end; /* where its next child goes */
+    unsigned count;    /* of its children */
     struct map keys;   /* of a map: a second one is refused */
     struct node *open; /* of a map: has its key and waits for its value */
 };
@@ -83,6 +84,7 @@ static enum err node_place(struct builder *b, yaml_mark_t at, struct node **out)
     }
     *l->end = *out;
     l->end = &(*out)->next;
+    l->count++;
     return ERR_OK;
 }
 
@@ -106,9 +108,9 @@ static enum err refuse_twice(struct builder *b, struct node *n, const struct nod
     const struct place *up = NULL;
 
     for (unsigned i = 1; i < b->depth; i++) {
-        const struct node *at = b->levels[i].node;
+        const struct level *above = &b->levels[i - 1];
 
-        places[i] = (struct place){.up = up, .key = at->key};
+        places[i] = (struct place){up, b->levels[i].node->key, above->count - 1};
         up = &places[i];
     }
     places[0] = (struct place){.up = up, .key = n->key};
@@ -287,6 +289,8 @@ static enum err parse_text(struct builder *b, struct slice text)
     if (!yaml_parser_initialize(&p))
         return no_memory(b);
     yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
+    if (slice_starts_with(text, SLICE("\xef\xbb\xbf")))
+        text = slice_after(text, 3);
     yaml_parser_set_input_string(&p, (const unsigned char *)text.base, text.size);
     e = parse_events(b, &p, text);
     yaml_parser_delete(&p);

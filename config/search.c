@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "sidecar/core/log.h"
+
 static bool each(const struct field *fields, const char *prefix,
                  bool (*visit)(const struct setting *s, void *data), void *data)
 {
@@ -37,24 +39,41 @@ void flag_name(char out[NAME_SIZE], const char *path)
         *c = *c == '.' || *c == '_' ? '-' : *c;
 }
 
+void search_offer(struct search *s, struct slice known)
+{
+    nearest_offer(&s->near, slice_after(known, strlen(s->prefix)));
+}
+
 static bool search_visit(const struct setting *s, void *data)
 {
     struct search *search = data;
     char name[NAME_SIZE];
 
     search->name_of(name, s->path);
-    nearest_offer(&search->near, slice_of(name));
+    search_offer(search, slice_of(name));
     if (!slice_is(search->name, name))
         return false;
     search->found = *s;
     return true;
 }
 
-void search_init(struct search *s, struct slice name,
+void search_init(struct search *s, struct slice name, const char *prefix,
                  void (*name_of)(char out[NAME_SIZE], const char *path))
 {
-    *s = (struct search){.name = name, .name_of = name_of};
-    nearest_init(&s->near, name);
+    *s = (struct search){.name = name, .prefix = prefix, .name_of = name_of};
+    nearest_init(&s->near, slice_after(name, strlen(prefix)));
+}
+
+enum err search_refuse(const struct search *s, struct why *w, const char *what)
+{
+    const char *near = nearest_found(&s->near);
+    char shown[NAME_SIZE];
+
+    log_quote(shown, sizeof(shown), s->name);
+    if (near)
+        return why(w, ERR_BAD_CONFIG, "%s: %s (did you mean \"%s%s\"?)", shown, what,
+                   s->prefix, near);
+    return why(w, ERR_BAD_CONFIG, "%s: %s", shown, what);
 }
 
 bool search_each(const struct field *fields,

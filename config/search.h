@@ -24,6 +24,7 @@ bool search_each(const struct field *fields,
 
 struct search {
     struct slice name;
+    const char *prefix; /* VARIABLE or "--": says nothing of nearness */
     void (*name_of)(char out[NAME_SIZE], const char *path);
     struct nearest near;
     struct setting found;
@@ -31,8 +32,12 @@ struct search {
 
 /* Looks for the one whose name, made by name_of, is `name`. `near` has seen all others.
  */
-void search_init(struct search *s, struct slice name,
+void search_init(struct search *s, struct slice name, const char *prefix,
                  void (*name_of)(char out[NAME_SIZE], const char *path));
+/* Another name that is known. */
+void search_offer(struct search *s, struct slice known);
+/* "NAME: what (did you mean ...?)" */
+enum err search_refuse(const struct search *s, struct why *w, const char *what);
 bool search_run(struct search *s, const struct field *fields);
 /* By its path instead. */
 bool search_path(const struct field *fields, const char *path, struct setting *found);
