@@ -79,6 +79,13 @@ static bool origins_are_ours(const struct gateway *g, const struct http_head *he
     return true;
 }
 
+/* Another port of localhost is the same site, and as foreign as any: an image there sends no Origin. */
+static bool is_from_another_origin(struct slice fetch_site)
+{
+    return slice_equals_nocase(fetch_site, SLICE("cross-site")) ||
+           slice_equals_nocase(fetch_site, SLICE("same-site"));
+}
+
 enum err guard_browser(const struct gateway *g, const struct http_head *head, struct slice host,
                        const char **hint)
 {
@@ -92,8 +99,8 @@ enum err guard_browser(const struct gateway *g, const struct http_head *head, st
         *hint = "name the page's origin in proxy.allowed_origins if it may call services";
         return origins_are_ours(g, head, host) ? ERR_OK : ERR_FORBIDDEN_ORIGIN;
     }
-    if (slice_equals_nocase(head_value(head, FIELD_ID_SEC_FETCH_SITE), SLICE("cross-site"))) {
-        *hint = "a page of another site started this request; see proxy.allowed_origins";
+    if (is_from_another_origin(head_value(head, FIELD_ID_SEC_FETCH_SITE))) {
+        *hint = "a page of another origin started this request; see proxy.allowed_origins";
         return ERR_FORBIDDEN_ORIGIN;
     }
     return ERR_OK;

@@ -2,8 +2,8 @@
  *
  * The endpoint is on loopback, but every web page in the user's browser can reach loopback. So a Host must
  * be one of ours (DNS rebinding), and a request that a browser marks as another origin's is refused (CSRF):
- * a foreign Origin, Sec-Fetch-Site: cross-site, a private-network preflight. A csidecar-service field can't be
- * sent by a page without a preflight, so it waives the Origin rule, never the Host rule. Pure.
+ * a foreign Origin, Sec-Fetch-Site: cross-site or same-site, a private-network preflight. A csidecar-service
+ * field can't be sent by a page without a preflight, so it waives the Origin rule, never the Host rule. Pure.
  */
 #ifndef SIDECAR_GUARD_H
 #define SIDECAR_GUARD_H

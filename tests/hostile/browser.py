@@ -15,6 +15,7 @@ CASES = [
     refuse("foreign-origin-null", get(b"Origin: null")),
     refuse("foreign-origin-loopback-port", get(b"Origin: http://localhost:3000")),
     refuse("fetch-site-cross-site", get(b"Sec-Fetch-Site: cross-site", b"Sec-Fetch-Mode: no-cors")),
+    refuse("fetch-site-same-site", get(b"Sec-Fetch-Site: same-site", b"Sec-Fetch-Mode: no-cors")),
     refuse("fetch-site-cross-site-post", post(b"Sec-Fetch-Site: cross-site", b"Content-Length: 5", body=b"hello")),
     refuse("rebinding-host", get(host=b"Host: rebind.evil.example"), (421,)),
     refuse("rebinding-host-port", get(host=b"Host: evil.example:8081"), (421,)),
