@@ -37,7 +37,8 @@ struct clock {
     struct list far; /* beyond the wheel (about 4 hours) */
 };
 
-void clock_init(struct clock *c, uint64_t now, void (*wake)(struct clock *, uint64_t due));
+void clock_init(struct clock *c, uint64_t now,
+                void (*wake)(struct clock *, uint64_t due));
 
 static inline uint64_t clock_now(const struct clock *c)
 {

@@ -15,7 +15,7 @@ struct list {
 };
 
 #define container_of(pointer, type, member)                                              \
-    ((type *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* The node may remove itself, or be freed, inside the loop. */
 #define list_each(at, after, head)                                                       \

@@ -28,8 +28,8 @@ uint64_t log_dropped(void);
 /* Writes finished lines (the access log's batch) as they are. */
 void log_write(struct slice lines);
 
-__attribute__((format(printf, 3, 4))) void log_line(enum log_level level, const char *event,
-                                                    const char *format, ...);
+__attribute__((format(printf, 3, 4))) void
+log_line(enum log_level level, const char *event, const char *format, ...);
 
 /* clang-format off */
 #define log_debug(...) do { if (log_enabled(LOG_DEBUG)) log_line(LOG_DEBUG, __VA_ARGS__); } while (0)

@@ -39,7 +39,8 @@ enum err queue_append(struct queue *q, struct queue_pool *pool, struct slice byt
 /* The first bytes as up to `count` slices; returns how many were set. Lent until the next call. */
 unsigned queue_peek(const struct queue *q, struct slice *slices, unsigned count);
 /* Like queue_peek(), from `offset` bytes on. */
-unsigned queue_peek_from(const struct queue *q, size_t offset, struct slice *slices, unsigned count);
+unsigned queue_peek_from(const struct queue *q, size_t offset, struct slice *slices,
+                         unsigned count);
 /* Drops the first `size` bytes, at most all. */
 void queue_consume(struct queue *q, struct queue_pool *pool, size_t size);
 void queue_clear(struct queue *q, struct queue_pool *pool);

@@ -21,7 +21,8 @@ void text_init(struct text *t, size_t limit);
 void text_fini(struct text *t);
 void text_clear(struct text *t);
 void text_add(struct text *t, struct slice s);
-__attribute__((format(printf, 2, 3))) void text_addf(struct text *t, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void text_addf(struct text *t, const char *format,
+                                                     ...);
 /* In double quotes, escaped as JSON asks (RFC 8259 §7); bad UTF-8 becomes U+FFFD. */
 void text_add_json(struct text *t, struct slice s);
 struct slice text_slice(const struct text *t);

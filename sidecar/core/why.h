@@ -19,7 +19,8 @@ struct why {
 
 void why_init(struct why *w);
 /* Sets the text; returns `e`, so that a leaf can `return why(w, e, ...)`. */
-__attribute__((format(printf, 3, 4))) enum err why(struct why *w, enum err e, const char *format, ...);
+__attribute__((format(printf, 3, 4))) enum err why(struct why *w, enum err e,
+                                                   const char *format, ...);
 /* Puts a place and ": " in front. */
 __attribute__((format(printf, 2, 3))) void why_in(struct why *w, const char *format, ...);
 
