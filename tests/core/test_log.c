@@ -259,12 +259,17 @@ TEST(a_closed_descriptor_drops_the_line)
     assert_int_equal(log_dropped(), before + 1);
 }
 
-TEST(leaves_errno_alone)
+TEST(a_failed_write_is_counted_and_leaves_errno_alone)
 {
-    log_setup(LOG_INFO, LOG_TEXT, 9999);
+    uint64_t before = log_dropped();
+    int full = open("/dev/full", O_WRONLY);
+
+    log_setup(LOG_INFO, LOG_TEXT, full);
     errno = ENOENT;
     log_info("event", "%s", "");
     assert_int_equal(errno, ENOENT);
+    assert_int_equal(log_dropped(), before + 1);
+    close(full);
 }
 
 TEST(finished_lines_are_written_as_they_are)
@@ -356,7 +361,8 @@ TESTS(RUN_WITH(a_line_has_time_level_event_and_pairs),
       RUN_WITH(quoting_never_overflows_and_never_cuts_an_escape),
       RUN_WITH(a_full_output_drops_the_line_and_counts_it),
       RUN_WITH(an_output_without_a_reader_drops_the_line_and_does_not_kill),
-      RUN_WITH(a_closed_descriptor_drops_the_line), RUN_WITH(leaves_errno_alone),
+      RUN_WITH(a_closed_descriptor_drops_the_line),
+      RUN_WITH(a_failed_write_is_counted_and_leaves_errno_alone),
       RUN_WITH(finished_lines_are_written_as_they_are),
       RUN_WITH(a_large_batch_is_written_in_order),
       RUN_WITH(lines_of_many_threads_do_not_mix), RUN(times_are_written_as_rfc_3339_says),

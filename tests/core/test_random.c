@@ -58,6 +58,18 @@ TEST(jitter_stays_in_its_range_and_reaches_both_ends)
     assert_true(low && high);
 }
 
+TEST(jitter_of_small_values_reaches_each)
+{
+    unsigned seen[12] = {0};
+    struct random r;
+
+    random_init(&r, 1);
+    for (int i = 0; i < 3000; i++)
+        seen[random_jitter(&r, 10, 10)]++;
+    for (int i = 9; i <= 11; i++)
+        assert_in_range(seen[i], 900, 1100);
+}
+
 TEST(no_jitter_changes_nothing)
 {
     struct random r;
@@ -103,5 +115,6 @@ TESTS(RUN(the_same_seed_gives_the_same_numbers),
       RUN(the_kernel_gives_a_different_seed_each_time),
       RUN(stays_below_the_bound_and_reaches_all_of_it), RUN(below_one_is_zero),
       RUN(jitter_stays_in_its_range_and_reaches_both_ends),
-      RUN(no_jitter_changes_nothing), RUN(jitter_of_large_values_does_not_overflow),
+      RUN(jitter_of_small_values_reaches_each), RUN(no_jitter_changes_nothing),
+      RUN(jitter_of_large_values_does_not_overflow),
       RUN(hex_digits_are_as_many_as_asked_for_and_a_zero), RUN(ids_differ))

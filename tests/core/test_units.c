@@ -55,7 +55,8 @@ TEST(refuses_what_is_no_duration)
                                "99999999999999999999s",
                                "5124095576030432h",
                                "18446744073709551615s",
-                               "0x1s"};
+                               "0x1s",
+                               "1.0000000s"};
     uint64_t ms = 42;
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
