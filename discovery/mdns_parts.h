@@ -1,0 +1,89 @@
+/* mdns_parts.h - what the files of the mDNS registry share; nobody else includes it.
+ *
+ *   registry_mdns.c    the backend: open, close, which packet is whose
+ *   mdns_responder.c   put, renew, remove; announcements, answers, goodbyes
+ *   mdns_querier.c     watches: asks again and again, hears answers, announcements and
+ * goodbyes mdns_sighting.c    from a packet to an instance
+ */
+#ifndef DISCOVERY_MDNS_PARTS_H
+#define DISCOVERY_MDNS_PARTS_H
+
+#include "discovery/mdns_browse.h"
+#include "discovery/mdns_link.h"
+#include "discovery/mdns_packet.h"
+#include "discovery/mdns_record.h"
+#include "discovery/registry.h"
+#include "sidecar/core/random.h"
+
+enum { MDNS_COMPLAIN_MS = 10000 };
+
+/* Strangers' mistakes, at most a line each MDNS_COMPLAIN_MS. */
+struct mdns_complaints {
+    uint64_t quiet_until;
+    unsigned held_back;
+};
+
+struct mdns {
+    struct registry base;
+    const char *domain;
+    struct texts interfaces;
+    struct texts sources;
+    struct mdns_link *link;
+    struct list publishing; /* struct publishing */
+    struct map questions;   /* "greeter.micro." -> struct asking */
+    struct asking *names;   /* also in `questions`; NULL: not asked */
+    struct mdns_complaints complaints;
+    char txt[MDNS_PACKET_LIMIT];
+    char packet[MDNS_PACKET_LIMIT]; /* of our own, until it is sent */
+};
+
+static inline struct mdns *mdns_of(struct registry *r)
+{
+    return container_of(r, struct mdns, base);
+}
+
+static inline struct clock *mdns_clock(struct mdns *m)
+{
+    return &m->base.loop->clock;
+}
+
+/* registry_mdns.c */
+void mdns_complain(struct mdns *m, const struct mdns_origin *from, struct slice name,
+                   const char *reason);
+
+/* mdns_responder.c */
+enum err mdns_put(struct registry *r, struct registry_lease *l);
+enum err mdns_renew(struct registry *r, struct registry_lease *l);
+enum err mdns_remove(struct registry *r, struct registry_lease *l);
+void mdns_answer(struct mdns *m, struct slice query, const struct mdns_origin *from);
+void mdns_announce_again(struct mdns *m);
+/* The shortest heartbeat of what we publish: as fast we look after others. UINT64_MAX:
+ * nothing published. */
+uint64_t mdns_heartbeat(const struct mdns *m);
+void mdns_responder_close(struct mdns *m);
+
+/* mdns_querier.c */
+enum err mdns_watch(struct registry *r, struct registry_watch *w);
+void mdns_unwatch(struct registry *r, struct registry_watch *w);
+enum err mdns_watch_names(struct registry *r);
+void mdns_unwatch_names(struct registry *r);
+void mdns_hear(struct mdns *m, struct slice response, const struct mdns_origin *from);
+void mdns_ask_again(struct mdns *m);
+void mdns_querier_close(struct mdns *m);
+
+/* mdns_sighting.c: one instance as a packet shows it */
+struct mdns_sighting {
+    struct slice packet;
+    const struct mdns_entry *srv;
+    const struct mdns_origin *from;
+    struct slice id;  /* the name without its service */
+    struct slice txt; /* its hex, in mdns.txt */
+    struct address address;
+    uint32_t fingerprint; /* of address and TXT */
+};
+
+/* Fills address, txt and fingerprint; or says in w what is missing or not to be believed.
+ */
+enum err mdns_sighting_read(struct mdns_sighting *s, struct mdns *m, struct why *w);
+
+#endif

@@ -1,0 +1,451 @@
+/* Watches: each service watched is asked for at once, after 1 and 3 s, and then again and
+ * again: mDNS has no other way to notice that somebody died without a goodbye. */
+#include <stdlib.h>
+
+#include "discovery/mdns_parts.h"
+#include "sidecar/core/log.h"
+
+enum {
+    COLLECT_MS = 250,      /* go-micro waits 100 */
+    IDLE_MS = 30 * 1000,   /* between questions for what nobody offers */
+    BUSY_MS = 10 * 1000,   /* for what somebody does, at most */
+    BRISK_MS = 500,        /* at least, however short a TTL */
+    AFTER_NEWS_MS = 1000,  /* the names, when somebody announced himself */
+    AFTER_RUMOUR_MS = 100, /* when somebody without an address announced himself */
+    BY_NAME_LIMIT = 64,    /* single questions after one round */
+    SIGHTINGS_LIMIT = 64,  /* instances believed of one packet */
+    JITTER = 10,
+};
+
+/* One question, asked as long as its answers are wanted. */
+struct asking {
+    struct mdns_browse browse;
+    struct mdns *mdns;
+    struct registry_watch *watch; /* NULL: of the names */
+    struct timer ask;
+    struct timer collect;
+    struct timer expire;
+    unsigned by_name;      /* questions left to ask so in this round */
+    bool delivered;        /* the names' first list */
+    bool changed;          /* the names' */
+    struct slice question; /* `name` */
+    char name[MDNS_NAME_LIMIT + 1];
+};
+
+static struct asking *asking_of(struct mdns_browse *b)
+{
+    return container_of(b, struct asking, browse);
+}
+
+static struct clock *clock_of(struct asking *a)
+{
+    return mdns_clock(a->mdns);
+}
+
+static uint64_t at_most(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Asking */
+
+static unsigned send_question(struct mdns *m, struct slice name, enum mdns_type type)
+{
+    struct mdns_writer w;
+    struct slice packet;
+
+    mdns_write_header(&w, m->packet, sizeof(m->packet),
+                      (uint16_t)random_next(m->base.random), 0);
+    mdns_write_question(&w, name, type, false);
+    return mdns_written(&w, &packet) ? 0 : mdns_link_ask(m->link, packet);
+}
+
+static uint64_t interval(struct asking *a)
+{
+    uint64_t ttl = mdns_browse_ttl(&a->browse);
+    uint64_t ms = at_most(at_most(ttl / 3, BUSY_MS), mdns_heartbeat(a->mdns));
+
+    if (ttl == UINT64_MAX)
+        ms = IDLE_MS;
+    return random_jitter(a->mdns->base.random, ms > BRISK_MS ? ms : BRISK_MS, JITTER);
+}
+
+static uint64_t pause(struct asking *a)
+{
+    static const uint64_t early[BROWSE_EARLY_ROUNDS] = {1000, 2000};
+
+    if (a->browse.rounds < BROWSE_EARLY_ROUNDS)
+        return at_most(early[a->browse.rounds - 1], interval(a));
+    return interval(a);
+}
+
+static void fail(struct asking *a)
+{
+    struct registry *r = &a->mdns->base;
+    struct why reason;
+    enum err e;
+
+    why_init(&reason);
+    e = why(&reason, ERR_UNAVAILABLE, "no network interface to ask on");
+    if (a->watch)
+        r->frame->failed(a->watch, e, &reason);
+    else
+        r->frame->names_failed(r, e, &reason);
+}
+
+static void on_ask(struct timer *t)
+{
+    struct asking *a = container_of(t, struct asking, ask);
+
+    mdns_browse_begin(&a->browse);
+    if (send_question(a->mdns, a->question, MDNS_PTR) == 0) {
+        fail(a);
+        return;
+    }
+    timer_start(&a->collect, clock_of(a), COLLECT_MS);
+    timer_start(&a->ask, clock_of(a), pause(a));
+}
+
+static void ask_within(struct asking *a, uint64_t ms)
+{
+    uint64_t due = loop_now(a->mdns->base.loop) + ms;
+
+    if (!timer_active(&a->ask) || a->ask.due > due)
+        timer_start(&a->ask, clock_of(a), ms);
+}
+
+/* Telling */
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void deliver_names(struct asking *a)
+{
+    struct registry *r = &a->mdns->base;
+    const char **names = malloc((a->browse.known.count + 1) * sizeof(*names));
+    uint32_t count = 0;
+
+    if (!names)
+        return;
+    map_each(at, &a->browse.known) names[count++] = ((struct mdns_known *)at->value)->id;
+    qsort(names, count, sizeof(*names), compare);
+    a->delivered = true;
+    a->changed = false;
+    r->frame->names(r, names, count);
+    free(names);
+}
+
+static void on_gone(struct mdns_browse *b, const char *id, const char *reason)
+{
+    struct asking *a = asking_of(b);
+
+    a->changed = true;
+    if (!a->watch)
+        return;
+    log_info("mdns.gone", "service=%s instance=%s reason=\"%s\"", a->watch->service, id,
+             reason);
+    a->mdns->base.frame->remove(a->watch, id);
+}
+
+static void on_missed(struct mdns_browse *b, const char *id)
+{
+    struct asking *a = asking_of(b);
+    char name[MDNS_NAME_TEXT + MDNS_NAME_LIMIT + 2];
+
+    if (a->by_name == 0)
+        return;
+    a->by_name--;
+    snprintf(name, sizeof(name), "%s.%s", id, a->name);
+    send_question(a->mdns, slice_of(name), MDNS_ANY);
+}
+
+static const struct mdns_browse_events events = {.gone = on_gone, .missed = on_missed};
+
+/* "Nothing" is doubtful until three rounds brought nothing: a packet may be lost. */
+static void deliver_nothing(struct asking *a)
+{
+    enum authority authority =
+        a->browse.rounds < BROWSE_EARLY_ROUNDS ? LIST_SUSPECT : LIST_CONFIRMED;
+
+    if (a->browse.known.count == 0 && a->browse.rounds <= BROWSE_EARLY_ROUNDS)
+        a->mdns->base.frame->deliver(a->watch, NULL, 0, authority);
+}
+
+static void on_collect(struct timer *t)
+{
+    struct asking *a = container_of(t, struct asking, collect);
+
+    a->by_name = BY_NAME_LIMIT;
+    mdns_browse_end(&a->browse, loop_now(a->mdns->base.loop), &events);
+    if (a->watch)
+        deliver_nothing(a);
+    else if (a->changed || !a->delivered)
+        deliver_names(a);
+}
+
+static void on_expire(struct timer *t)
+{
+    struct asking *a = container_of(t, struct asking, expire);
+    uint64_t now = loop_now(a->mdns->base.loop);
+    uint64_t next = mdns_browse_expire(&a->browse, now, &events);
+
+    if (next != UINT64_MAX)
+        timer_start(&a->expire, clock_of(a), next - now);
+    if (!a->watch && a->changed)
+        deliver_names(a);
+}
+
+/* The timer is never later than the first TTL's end; it looks again when it comes too
+ * early. */
+static void heard(struct asking *a, struct mdns_known *k, uint32_t ttl)
+{
+    mdns_browse_heard(k, loop_now(a->mdns->base.loop), ttl);
+    if (!timer_active(&a->expire) || a->expire.due > k->expires)
+        timer_start(&a->expire, clock_of(a), k->ttl_ms);
+}
+
+/* Hearing */
+
+static void complain(struct asking *a, const struct mdns_sighting *s, const char *reason)
+{
+    mdns_complain(a->mdns, s->from, mdns_name_slice(&s->srv->name), reason);
+}
+
+static void remember(struct asking *a, const struct mdns_sighting *s,
+                     const struct mdns_record *record)
+{
+    char id[MDNS_NAME_TEXT + 1];
+    struct instance i = {.id = id,
+                         .version = record->version,
+                         .address = s->address,
+                         .weight = record->weight,
+                         .metadata = record->metadata,
+                         .source = a->mdns->base.url.text};
+    struct mdns_known *k;
+    struct why reason;
+    enum err e;
+
+    why_init(&reason);
+    snprintf(id, sizeof(id), "%.*s", (int)s->id.size, s->id.base);
+    e = instance_check(&i, &reason);
+    if (!e && (e = mdns_browse_put(&a->browse, s->id, s->fingerprint, &k)))
+        why(&reason, e, "%s", err_text(e));
+    if (e) {
+        complain(a, s, reason.text);
+        return;
+    }
+    heard(a, k, s->srv->ttl);
+    a->mdns->base.frame->add(a->watch, &i);
+}
+
+static void take_in(struct asking *a, const struct mdns_sighting *s)
+{
+    struct mdns_record record;
+    struct why reason;
+
+    why_init(&reason);
+    if (mdns_record_decode(&record, s->txt, &reason)) {
+        complain(a, s, reason.text);
+        return;
+    }
+    /* "a.b" of "c" looks like "a" of "b.c": the record says which it is. */
+    if (strcmp(record.service, a->watch->service) == 0)
+        remember(a, s, &record);
+    mdns_record_fini(&record);
+}
+
+static void see_instance(struct asking *a, struct mdns_sighting *s)
+{
+    struct mdns_known *k = mdns_browse_find(&a->browse, s->id);
+    struct why reason;
+
+    why_init(&reason);
+    if (mdns_sighting_read(s, a->mdns, &reason))
+        complain(a, s, reason.text);
+    else if (k && k->fingerprint == s->fingerprint)
+        heard(a, k, s->srv->ttl);
+    else
+        take_in(a, s);
+}
+
+static void see_name(struct asking *a, const struct mdns_sighting *s)
+{
+    struct mdns_known *k = mdns_browse_find(&a->browse, s->id);
+
+    if (!service_name_is_valid(s->id)) {
+        complain(a, s, "it lists a service whose name is none");
+        return;
+    }
+    if (!k) {
+        if (mdns_browse_put(&a->browse, s->id, 0, &k))
+            return;
+        a->changed = true;
+    }
+    heard(a, k, s->srv->ttl);
+}
+
+static void see_goodbye(struct asking *a, const struct mdns_sighting *s)
+{
+    struct mdns_known *k = mdns_browse_find(&a->browse, s->id);
+    char id[MDNS_NAME_TEXT + 1];
+
+    if (!k)
+        return;
+    memcpy(id, k->id, strlen(k->id) + 1);
+    mdns_browse_remove(&a->browse, s->id);
+    on_gone(&a->browse, id, "it said goodbye");
+}
+
+/* What comes from no address (see mdns_sources_believe()) may be anybody's: the answer to a question will have
+ * one. */
+static void see(struct asking *a, struct mdns_sighting *s)
+{
+    if (s->srv->ttl == 0)
+        see_goodbye(a, s);
+    else if (address_is_any(&s->from->address))
+        ask_within(a, AFTER_RUMOUR_MS);
+    else if (a->watch)
+        see_instance(a, s);
+    else
+        see_name(a, s);
+}
+
+/* Whose is "<id>.<question>"? An id may have dots, so each is tried. */
+static void sort_in(struct mdns *m, struct mdns_sighting *s)
+{
+    struct slice name = mdns_name_slice(&s->srv->name);
+
+    for (size_t at = 1; at + 1 < name.size; at++) {
+        struct asking *a = name.base[at - 1] == '.'
+                               ? map_get(&m->questions, slice_after(name, at))
+                               : NULL;
+
+        s->id = slice_first(name, at - 1);
+        if (a)
+            see(a, s);
+    }
+}
+
+/* A list entry has no announcement of its own: news of anybody is a reason to ask for the
+ * names again. */
+static void expect_names(struct mdns *m, const struct mdns_header *h)
+{
+    if (m->names && h->counts[MDNS_QUESTIONS] == 0)
+        ask_within(m->names, AFTER_NEWS_MS);
+}
+
+void mdns_hear(struct mdns *m, struct slice response, const struct mdns_origin *from)
+{
+    struct mdns_entry srv;
+    struct mdns_sighting s = {.packet = response, .srv = &srv, .from = from};
+    struct mdns_reader r;
+    struct mdns_header h;
+    unsigned seen = 0;
+    enum err e = mdns_read_header(&r, response, &h);
+
+    while (!e && seen < SIGHTINGS_LIMIT) {
+        e = mdns_read(&r, &srv);
+        if (e || srv.type != MDNS_SRV || srv.section == MDNS_QUESTIONS ||
+            srv.section == MDNS_AUTHORITIES)
+            continue;
+        seen++;
+        sort_in(m, &s);
+    }
+    if (seen)
+        expect_names(m, &h);
+}
+
+/* Life */
+
+static enum err asking_new(struct asking **out, struct mdns *m, const char *name,
+                           struct registry_watch *w)
+{
+    struct asking *a = calloc(1, sizeof(*a));
+    enum err e;
+
+    if (!a)
+        return ERR_NO_MEMORY;
+    a->mdns = m;
+    a->watch = w;
+    snprintf(a->name, sizeof(a->name), "%s.%s.", name, m->domain);
+    a->question = slice_of(a->name);
+    timer_init(&a->ask, on_ask);
+    timer_init(&a->collect, on_collect);
+    timer_init(&a->expire, on_expire);
+    e = map_get(&m->questions, a->question) ? ERR_UNSUPPORTED
+                                            : map_put(&m->questions, a->question, a);
+    if (e) {
+        free(a);
+        return e;
+    }
+    timer_start(&a->ask, mdns_clock(m), 0);
+    *out = a;
+    return ERR_OK;
+}
+
+static void asking_free(struct asking *a)
+{
+    map_remove(&a->mdns->questions, a->question);
+    timer_stop(&a->ask, clock_of(a));
+    timer_stop(&a->collect, clock_of(a));
+    timer_stop(&a->expire, clock_of(a));
+    mdns_browse_fini(&a->browse);
+    free(a);
+}
+
+enum err mdns_watch(struct registry *r, struct registry_watch *w)
+{
+    struct asking *a;
+    enum err e = asking_new(&a, mdns_of(r), w->service, w);
+
+    w->backend = e ? NULL : a;
+    return e;
+}
+
+void mdns_unwatch(struct registry *r, struct registry_watch *w)
+{
+    (void)r;
+    if (w->backend)
+        asking_free(w->backend);
+    w->backend = NULL;
+}
+
+enum err mdns_watch_names(struct registry *r)
+{
+    return asking_new(&mdns_of(r)->names, mdns_of(r), "_services", NULL);
+}
+
+void mdns_unwatch_names(struct registry *r)
+{
+    struct mdns *m = mdns_of(r);
+
+    if (m->names)
+        asking_free(m->names);
+    m->names = NULL;
+}
+
+void mdns_ask_again(struct mdns *m)
+{
+    map_each(at, &m->questions) ask_within(at->value, 0);
+}
+
+void mdns_querier_close(struct mdns *m)
+{
+    map_each(at, &m->questions)
+    {
+        struct asking *a = at->value;
+
+        if (a->watch)
+            a->watch->backend = NULL;
+    }
+    while (m->questions.count > 0)
+        map_each(at, &m->questions)
+        {
+            asking_free(at->value);
+            break;
+        }
+    map_fini(&m->questions);
+    m->names = NULL;
+}
