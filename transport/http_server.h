@@ -2,9 +2,12 @@
  * API.
  *
  * Not the data path. Requests are buffered whole (at most `body_limit`), handled one at a
- * time per connection; an answer may come later, and a long one may be streamed.
+ * time per connection (what a client pipelines waits); an answer may come later, and a
+ * long one may be streamed. What is malformed, too large or too slow is refused here, as
+ * problem+json (RFC 9457) and with the connection closed. HEAD is handled as GET, its
+ * body cut here. A client that closes while its request is being handled is gone.
  *
- *   server_open > handle(request) > respond... > server_close > closed
+ *   server_open > server_listen... > handle(request) > respond... > server_close > closed
  */
 #ifndef TRANSPORT_HTTP_SERVER_H
 #define TRANSPORT_HTTP_SERVER_H
@@ -37,22 +40,26 @@ struct http_server {
     uint64_t head_ms;         /* for a whole request; 0: 10 s */
     unsigned max_connections; /* 0: 256 */
     void *owner;
-    /* Every request must be answered, now or later. */
+    /* Every request must be answered, now or later. What it lends is gone when a later
+     * answer is complete; of an answer at once, when this returns. */
     void (*handle)(struct http_server *s, struct http_request *q);
 
     struct list listeners;
     struct list connections;
     unsigned connection_count;
     struct http_scratch scratch;
+    struct arena_pool arenas;
+    struct timer grace;
     void (*closed)(struct http_server *s);
     bool closing;
 };
 
 /* The caller sets the public members, zeroes the rest. */
 enum err server_open(struct http_server *s, struct loop *l);
-/* As often as there are addresses; the fd comes from listener_bind(). */
+/* As often as there are addresses; the fd comes from listener_bind() and is taken, also on failure. */
 enum err server_listen(struct http_server *s, int fd, struct why *w);
-/* Stops listening, ends idle connections, gives busy ones `grace_ms`. */
+/* Stops listening, ends idle connections, gives busy ones `grace_ms`. `closed` (may be NULL) comes
+ * later: the memory may go then. */
 void server_close(struct http_server *s, uint64_t grace_ms,
                   void (*closed)(struct http_server *s));
 

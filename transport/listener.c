@@ -184,8 +184,10 @@ enum err listener_listen(struct listener *l, struct loop *loop, struct address *
 
 void listener_close(struct listener *l, void (*closed)(struct listener *l))
 {
-    l->closing = true;
     l->closed = closed;
+    if (l->closing)
+        return;
+    l->closing = true;
     timer_stop(&l->resume, &l->loop->clock);
     if (l->spare_fd >= 0)
         close(l->spare_fd);

@@ -1,0 +1,57 @@
+/* http_server_inside.h - one connection of an http_server, between its three .c files.
+ *
+ *   WAITING > READING > HANDLING > WAITING ... > LINGERING > closed
+ *      |         |          |                        |
+ *      '---------+----------+-------- closed --------'
+ */
+#ifndef TRANSPORT_HTTP_SERVER_INSIDE_H
+#define TRANSPORT_HTTP_SERVER_INSIDE_H
+
+#include "sidecar/core/arena.h"
+#include "transport/http_server.h"
+
+enum connection_state {
+    WAITING,   /* for a request's first byte */
+    READING,   /* a request */
+    HANDLING,  /* the handler has it and its answer is not complete */
+    LINGERING, /* FIN sent; reads on so that the client gets our last words, not a RST */
+};
+
+struct connection {
+    struct list node; /* of the server's connections */
+    struct http_server *server;
+    struct socket socket;
+    struct http_reader reader;
+    struct http_request request;
+    struct arena arena;  /* the request's head */
+    struct text body;    /* the request's */
+    struct text pending; /* came while a request was handled */
+    struct timer timer;  /* of the state; none while HANDLING */
+    enum connection_state state;
+    bool complete;   /* a whole request is here */
+    bool in_handler; /* or its feeding: nothing is cleared beneath it */
+    bool answered;   /* the answer is complete */
+    bool keep_alive; /* as the answer's head said */
+    bool has_body;   /* of a streamed answer: not to HEAD, not of 204 */
+    bool chunked;    /* its framing */
+};
+
+/* http_server_connection.c */
+struct socket *connection_offer(struct listener *l);
+void connection_accepted(struct listener *l, struct socket *s);
+/* The answer is complete: to the next request, or the end. */
+void connection_answered(struct connection *c);
+/* Refuses what is being read, and closes. */
+void connection_refuse(struct connection *c, enum err e, const char *detail);
+/* The server closes. */
+void connection_retire(struct connection *c);
+void connection_drop(struct connection *c);
+/* http_server.c */
+void server_connection_closed(struct http_server *s);
+
+static inline bool connection_is_dead(const struct connection *c)
+{
+    return c->socket.closing;
+}
+
+#endif
