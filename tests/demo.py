@@ -69,10 +69,10 @@ class Instance:
         folder, command = COMMANDS[name]
         self.name = name
         app, self.port, admin = free_ports(3)
-        self.address = f"127.0.0.1:{app}"
+        self.address, self.admin = f"127.0.0.1:{app}", f"127.0.0.1:{admin}"
         self.process = subprocess.Popen(
             [CSIDECAR, "run", "--name", name, "--app-port", str(app), "--port", str(self.port),
-             "--admin", f"127.0.0.1:{admin}", "--", *command],
+             "--admin", self.admin, "--", *command],
             cwd=ROOT / folder, env=dict(shop.environment, PORT=str(app)),
             stdin=subprocess.DEVNULL, stdout=shop.log, stderr=shop.log)
 
@@ -106,19 +106,17 @@ class Shop:
         self.instances.append(instance)
         return instance
 
-    def services(self):
-        return subprocess.run([CSIDECAR, "services"], env=self.environment, text=True,
-                              stdout=subprocess.PIPE, check=True).stdout
-
-    def instances_of(self, name):
-        return subprocess.run([CSIDECAR, "get", name], env=self.environment, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    def ask(self, *question):
+        """What csidecar says when it asks the sidecar that was started first."""
+        return subprocess.run([CSIDECAR, *question, "--admin", self.instances[0].admin], text=True,
+                              env=self.environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL).stdout
 
     def lists(self, instance):
         if instance.process.poll() is not None and instance.process.returncode > 0:
             raise SystemExit(f"demo: the sidecar of {instance.name} ended: "
                              f"exit status {instance.process.returncode}")
-        return instance.address in self.instances_of(instance.name)
+        return instance.address in self.ask("get", instance.name)
 
     def close(self):
         for instance in self.instances:
@@ -187,7 +185,7 @@ def demo(shop):
     replica = shop.start("shop-cart")
     for instance in shop.instances:
         wait_for(f"{instance.name} at {instance.address}", lambda: shop.lists(instance))
-    say(indented(shop.services()))
+    say(indented(shop.ask("services")))
 
     endpoint, path = first["shop-orders"].port, "/shop-orders/quotes/ada"
     step("One call: shop-orders (Python) -> shop-cart (Node) -> shop-catalog (Python) -> shop-prices (Node)")
@@ -207,13 +205,13 @@ def demo(shop):
 
     step(f"The dead instance, {replica.address}, is gone")
     took = wait_for("the dead instance to go", lambda: not shop.lists(replica))
-    say(indented(shop.services()))
+    say(indented(shop.ask("services")))
     say(f"   (it was gone {'at once' if took < 0.5 else f'after {took:.1f} s'})")
 
     step("It comes back")
     back = shop.start("shop-cart")
     took = wait_for("the new instance", lambda: shop.lists(back))
-    say(indented(shop.services()))
+    say(indented(shop.ask("services")))
     again = Load(endpoint, path)
     again.run(100)
     say(f"   at {back.address}, {took:.1f} s after its start; 100 more calls: "

@@ -42,7 +42,7 @@ def answers(url):
 
 
 class Shop:
-    """url: a sidecar's local endpoint; direct: each app's own address, past its sidecar."""
+    """url, admin: a sidecar's endpoints; direct: each app's own address, past its sidecar."""
 
     def __init__(self, directory):
         runtime = directory / "run"
@@ -57,11 +57,11 @@ class Shop:
     def start(self, name):
         folder, command = SERVICES[name]
         endpoint, app = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{endpoint}"
+        self.url, self.admin = f"http://127.0.0.1:{endpoint}", f"127.0.0.1:{free_port()}"
         self.direct[name] = f"http://127.0.0.1:{app}"
         self.processes[name] = subprocess.Popen(
             [CSIDECAR, "run", "--name", name, "--app-port", str(app), "--port", str(endpoint),
-             "--admin", f"127.0.0.1:{free_port()}", "--", *command],
+             "--admin", self.admin, "--", *command],
             cwd=ROOT / folder, env=dict(self.environment, PORT=str(app)),
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
 

@@ -29,7 +29,7 @@ def test_every_service_answers_through_any_sidecar(shop, name):
 
 
 def test_the_sidecar_lists_the_whole_shop(shop):
-    listing = subprocess.run([CSIDECAR, "services"], env=shop.environment, text=True,
+    listing = subprocess.run([CSIDECAR, "services", "--admin", shop.admin], text=True,
                              capture_output=True, check=True).stdout
     assert all(name in listing for name in SERVICES)
 

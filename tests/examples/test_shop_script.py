@@ -25,7 +25,7 @@ def terminal(tmp_path):
 
 
 def services(environment):
-    return subprocess.run([CSIDECAR, "services"], env=environment, text=True,
+    return subprocess.run([CSIDECAR, "services", "--registry", "local"], env=environment, text=True,
                           capture_output=True).stdout
 
 
