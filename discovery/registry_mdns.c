@@ -4,8 +4,6 @@
 #include "discovery/mdns_parts.h"
 #include "sidecar/core/log.h"
 
-extern const struct registry_ops registry_mdns;
-
 /* clang-format off */
 static const struct field options[] = {
     TEXT(struct mdns, domain, "domain", "micro", "the last label of all names; go-micro's is micro"),
