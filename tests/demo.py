@@ -113,7 +113,7 @@ class Shop:
                               stderr=subprocess.DEVNULL).stdout
 
     def lists(self, instance):
-        if instance.process.poll() is not None and instance.process.returncode > 0:
+        if instance.process.poll() not in (None, -signal.SIGKILL):
             raise SystemExit(f"demo: the sidecar of {instance.name} ended: "
                              f"exit status {instance.process.returncode}")
         return instance.address in self.ask("get", instance.name)
