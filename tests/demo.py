@@ -74,7 +74,7 @@ class Instance:
             [CSIDECAR, "run", "--name", name, "--app-port", str(app), "--port", str(self.port),
              "--admin", self.admin, "--", *command],
             cwd=ROOT / folder, env=dict(shop.environment, PORT=str(app)),
-            stdin=subprocess.DEVNULL, stdout=shop.log, stderr=shop.log)
+            stdin=subprocess.DEVNULL, stdout=shop.log, stderr=shop.log, start_new_session=True)
 
     def kill(self):
         """kill -9, the app and its sidecar at once: neither can say goodbye."""
