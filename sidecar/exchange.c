@@ -151,6 +151,8 @@ static enum exchange_state judge_on(struct exchange *x, enum exchange_event ev)
 
 static enum exchange_state reply_enter(struct exchange *x)
 {
+    if (x->chain)
+        chain_answered(x->chain, x);
     return after_answer(x, x->port->reply(x));
 }
 

@@ -4,7 +4,10 @@
 
 #include "sidecar/balancer.h"
 
-enum { EWMA_DECAY_MS = 10 * 1000 };
+enum {
+    EWMA_DECAY_MS = 10 * 1000,
+    LIST_WAIT_MS = 2 * 1000,
+};
 
 static void remember_tried(struct exchange *x, uint32_t index)
 {
@@ -20,10 +23,20 @@ static enum verdict refuse(struct exchange *x, enum err e)
     return DENY;
 }
 
-/* No list yet, or a registry has not been heard: wait for it, the deadline is running. */
+static void on_list_late(struct timer *t)
+{
+    struct exchange *x = container_of(t, struct exchange, hold);
+
+    list_remove(&x->waiting);
+    exchange_fail(x, ERR_REGISTRY_PENDING);
+}
+
+/* Nothing was heard of this service yet: its first list is asked for and comes soon. */
 static enum verdict wait_for_list(struct service *s, struct exchange *x)
 {
     list_push_back(&s->pending, &x->waiting);
+    timer_init(&x->hold, on_list_late);
+    timer_start(&x->hold, x->clock, LIST_WAIT_MS);
     return HOLD;
 }
 
@@ -54,6 +67,7 @@ static enum verdict balance_prepare(struct policy *policy, struct exchange *x)
     struct service *s = ((struct policy_balance *)policy)->service;
     uint32_t position;
 
+    timer_stop(&x->hold, x->clock);
     if (!s->list)
         return wait_for_list(s, x);
     if (service_count(s) == 0)

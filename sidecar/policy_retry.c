@@ -26,7 +26,7 @@ static enum verdict retry_admit(struct policy *policy, struct exchange *x)
 {
     struct policy_retry *p = (struct policy_retry *)policy;
 
-    timer_init(&x->hold, on_backed_off);
+    (void)x;
     p->tokens += p->service->policy->retries.budget / 100.0;
     if (p->tokens > BUDGET_LIMIT)
         p->tokens = BUDGET_LIMIT;
@@ -117,6 +117,7 @@ static enum verdict retry_again(struct policy *policy, struct exchange *x)
     p->service->stats.retries++;
     if (delay == 0)
         return PASS;
+    timer_init(&x->hold, on_backed_off);
     timer_start(&x->hold, x->clock, delay);
     return HOLD;
 }

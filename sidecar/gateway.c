@@ -1,0 +1,117 @@
+#include "sidecar/gateway.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sidecar/downstream.h"
+#include "sidecar/worker.h"
+
+static struct socket *listening_offer(struct listener *listener)
+{
+    return downstream_offer(listener->owner);
+}
+
+static void listening_accepted(struct listener *listener, struct socket *s)
+{
+    (void)listener;
+    downstream_accepted(s);
+}
+
+struct listening *listening_ref(struct listening *l)
+{
+    l->references++;
+    return l;
+}
+
+void listening_unref(struct listening *l)
+{
+    assert(l->references > 0);
+    if (--l->references > 0)
+        return;
+    if (l->app)
+        service_free(l->app);
+    list_remove(&l->all);
+    l->worker->listening_count--;
+    settings_unref(l->settings);
+    free(l);
+}
+
+static struct slice secret(const char *text)
+{
+    return text ? slice_of(text) : (struct slice){NULL, 0};
+}
+
+void listening_configure(struct listening *l, struct settings *settings)
+{
+    struct settings *old = l->settings;
+    const struct proxy_settings *p = &settings->proxy;
+
+    l->settings = settings_ref(settings);
+    l->gateway.service = slice_of(l->name);
+    l->gateway.egress = settings->egress;
+    if (l->gateway.kind != GATEWAY_INGRESS) {
+        l->gateway.token = l->gateway.kind == GATEWAY_UNIX ? secret(NULL) : secret(p->secret);
+        l->gateway.allowed_hosts = p->allowed_hosts.items;
+        l->gateway.allowed_host_count = p->allowed_hosts.count;
+        l->gateway.allowed_origins = p->allowed_origins.items;
+        l->gateway.allowed_origin_count = p->allowed_origins.count;
+        l->gateway.compat = settings->compat_flags;
+    }
+    if (l->app)
+        service_configure(l->app, settings, &settings->ingress.policy, l->worker->workers);
+    settings_unref(old);
+}
+
+/* The app behind an ingress is a service of its own, with the one instance. */
+static enum err make_app(struct listening *l, struct instance_list *app)
+{
+    struct worker *w = l->worker;
+
+    if (!app)
+        return ERR_OK;
+    l->app = service_new(slice_of(l->name), w->settings, &w->settings->ingress.policy, w->workers,
+                         &w->loop.clock, &w->random);
+    if (l->app) {
+        l->app->fixed = true;
+        service_update(l->app, app);
+    }
+    instance_list_unref(app);
+    return l->app ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static void note_peer(struct listening *l)
+{
+    const struct address *a = &l->listener.address;
+
+    if (l->gateway.kind == GATEWAY_UNIX || !address_is_loopback(a))
+        return;
+    l->peer_ip = a->any.sa_family == AF_INET6 ? SLICE("::1") : SLICE("127.0.0.1");
+}
+
+enum err listening_open(struct worker *w, int fd, enum gateway_kind kind, const char *name,
+                        struct instance_list *app, struct why *why_text)
+{
+    struct listening *l = calloc(1, sizeof(*l));
+    enum err e;
+
+    if (!l)
+        return why(why_text, ERR_NO_MEMORY, "out of memory");
+    l->references = 1;
+    l->worker = w;
+    l->gateway.kind = kind;
+    snprintf(l->name, sizeof(l->name), "%s", name);
+    list_push_back(&w->listenings, &l->all);
+    w->listening_count++;
+    listening_configure(l, w->settings);
+    e = make_app(l, app);
+    l->listener.owner = l;
+    l->listener.offer = listening_offer;
+    l->listener.accepted = listening_accepted;
+    l->listening = true;
+    if (!e)
+        e = listener_open(&l->listener, &w->loop, fd, why_text);
+    if (!e)
+        note_peer(l);
+    return e;
+}

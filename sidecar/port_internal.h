@@ -1,0 +1,26 @@
+/* port_internal.h - between the halves of the port: port_request.c, port_response.c, port_tunnel.c. */
+#ifndef SIDECAR_PORT_INTERNAL_H
+#define SIDECAR_PORT_INTERNAL_H
+
+#include "sidecar/port.h"
+
+enum when port_relay(struct exchange *x);
+enum when port_tunnel(struct exchange *x);
+void port_drop(struct exchange *x);
+enum when port_reply(struct exchange *x);
+void port_break_off(struct exchange *x);
+void port_finished(struct exchange *x);
+
+enum err port_trailer_text(struct call *c, const struct http_field *fields, unsigned count,
+                           struct slice *text);
+void port_pause_down(struct call *c);
+void port_resume_down(struct call *c);
+void port_pause_up(struct call *c);
+void port_watch_idle(struct call *c);
+/* Bytes from the instance in a tunnel, and their end. */
+void port_tunnel_up_data(struct call *c, struct slice bytes);
+void port_tunnel_up_ended(struct call *c, enum err e);
+
+void worker_count_busy(struct call *c, int by);
+
+#endif

@@ -1,0 +1,504 @@
+/* The way out: from the client's bytes to the instance. */
+#include "sidecar/port.h"
+
+#include <assert.h>
+
+#include "sidecar/balancer.h"
+#include "sidecar/connection.h"
+#include "sidecar/downstream.h"
+#include "sidecar/pool.h"
+#include "sidecar/port_internal.h"
+#include "sidecar/worker.h"
+
+static const char hint_timeout[] = "csidecar-timeout takes a duration such as 500ms or 2s";
+static const char hint_retries[] = "csidecar-retries takes a number from 0 to 10";
+
+static struct call *call_of(struct exchange *x)
+{
+    return container_of(x, struct call, x);
+}
+
+static enum err bad_field(struct call *c, const char *hint)
+{
+    c->hint = hint;
+    return ERR_BAD_REQUEST;
+}
+
+/* What a request may change of its service's policy. */
+static enum err read_overrides(struct call *c, const struct http_head *h)
+{
+    struct exchange *x = &c->x;
+    struct slice pinned = head_value(h, FIELD_ID_CSIDECAR_INSTANCE);
+    uint64_t retries;
+
+    if (head_has(h, FIELD_ID_CSIDECAR_TIMEOUT) &&
+        duration_parse(head_value(h, FIELD_ID_CSIDECAR_TIMEOUT), &x->timeout_ms))
+        return bad_field(c, hint_timeout);
+    if (head_has(h, FIELD_ID_CSIDECAR_RETRIES)) {
+        if (!slice_to_u64(head_value(h, FIELD_ID_CSIDECAR_RETRIES), &retries) || retries > 10)
+            return bad_field(c, hint_retries);
+        x->retries_left = (uint32_t)retries;
+    }
+    if (pinned.size) {
+        x->pinned = arena_copy(&c->arena, pinned);
+        if (!x->pinned.base)
+            return ERR_NO_MEMORY;
+    }
+    return ERR_OK;
+}
+
+static void read_hash(struct call *c, const struct http_head *h, const struct service_settings *policy)
+{
+    struct slice key = head_value(h, FIELD_ID_CSIDECAR_HASH);
+
+    if (policy->balancer != BALANCER_HASH)
+        return;
+    for (unsigned i = 0; !key.size && policy->hash_header && i < h->count; i++)
+        if (slice_equals_nocase(h->fields[i].name, slice_of(policy->hash_header)))
+            key = h->fields[i].value;
+    c->x.has_hash = key.size > 0;
+    c->x.hash = balancer_hash(key);
+}
+
+/* A tunnel is made for what the settings name (websocket), never for h2c. */
+static void read_upgrade(struct call *c, const struct http_head *h, const struct service_settings *policy)
+{
+    struct slice asked = head_value(h, FIELD_ID_UPGRADE);
+
+    if (!h->upgrade || h->minor == 0)
+        return;
+    for (unsigned i = 0; i < policy->upgrades.count; i++)
+        if (slice_equals_nocase(asked, slice_of(policy->upgrades.items[i])))
+            c->upgrade = arena_copy(&c->arena, asked);
+}
+
+static struct service *find_service(struct call *c, struct slice name)
+{
+    struct listening *l = c->down->listening;
+
+    return l->app ? l->app : worker_service(c->worker, name);
+}
+
+static struct slice fixed_host(const struct service *s)
+{
+    switch (s->policy->host_kind) {
+    case HOST_INSTANCE:
+        break;
+    case HOST_SERVICE:
+        return slice_of(s->name);
+    case HOST_TEXT:
+        return slice_of(s->policy->host);
+    }
+    return (struct slice){NULL, 0};
+}
+
+static enum err write_head(struct call *c, const struct route *r, const struct service *s)
+{
+    struct listening *l = c->down->listening;
+    struct request_rules rules = {
+        .via = slice_of(c->worker->via),
+        .peer_ip = l->peer_ip,
+        .host = fixed_host(s),
+        .forward_host = l->gateway.kind == GATEWAY_INGRESS,
+        .tunnel = c->upgrade.size > 0,
+        .random = &c->worker->random,
+    };
+    char text[ADDRESS_TEXT];
+    struct address peer;
+
+    if (!rules.peer_ip.size && l->gateway.kind != GATEWAY_UNIX &&
+        !socket_peer(&c->down->socket, &peer))
+        rules.peer_ip = slice_of(address_ip(&peer, text));
+    return rewrite_request(&c->text, &c->arena, c->head, r, &rules);
+}
+
+static void begin_service(struct call *c, struct service *s)
+{
+    const struct service_settings *policy = s->policy;
+
+    c->x.service = s;
+    c->x.chain = &s->policies.chain;
+    c->x.timeout_ms = policy->timeout;
+    c->x.retries_left = policy->retries.max;
+    s->in_flight++;
+    s->used_ms = loop_now(&c->worker->loop);
+}
+
+static enum err keep_names(struct call *c, const struct route *r)
+{
+    c->prefix = r->prefix.size && c->x.service->policy->rewrite ? arena_copy(&c->arena, r->prefix)
+                                                                : (struct slice){NULL, 0};
+    c->client_host = arena_copy(&c->arena, r->authority);
+    return c->client_host.base ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static enum err route_call(struct call *c, const struct http_head *h)
+{
+    struct route r;
+    struct service *s;
+    enum err e = route_request(&r, &c->down->listening->gateway, h, &c->hint);
+
+    c->form = r.form;
+    if (e)
+        return e;
+    if (r.form == ROUTE_OWN) {
+        c->text.line = r.target;
+        return ERR_NO_ROUTE;
+    }
+    s = find_service(c, r.service);
+    if (!s)
+        return ERR_NO_MEMORY;
+    begin_service(c, s);
+    c->service_name = slice_of(s->name);
+    read_hash(c, h, s->policy);
+    read_upgrade(c, h, s->policy);
+    e = read_overrides(c, h);
+    if (!e)
+        e = keep_names(c, &r);
+    return e ? e : write_head(c, &r, s);
+}
+
+static bool is_last_hop(const struct http_head *h)
+{
+    uint64_t hops;
+
+    return (h->method == METHOD_OPTIONS || h->method == METHOD_TRACE) &&
+           slice_to_u64(head_value(h, FIELD_ID_MAX_FORWARDS), &hops) && hops == 0;
+}
+
+/* A refused request has no head of its own to tell from. */
+static void keep_for_log(struct call *c, const struct http_head *h)
+{
+    c->log_method = arena_copy(&c->arena, h->method_text);
+    c->log_target = arena_copy(&c->arena, slice_first(h->target, 512));
+}
+
+static enum when port_route(struct exchange *x)
+{
+    struct call *c = call_of(x);
+    const struct http_head *h = c->head;
+
+    if (is_last_hop(h)) {
+        keep_for_log(c, h);
+        c->last_hop = true;
+        x->error = h->method == METHOD_TRACE ? ERR_METHOD : ERR_OK;
+        return FAILED;
+    }
+    x->error = c->worker->refusing ? ERR_DRAINING : route_call(c, h);
+    if (x->error)
+        keep_for_log(c, h);
+    c->mark = arena_mark(&c->arena);
+    return x->error ? FAILED : NOW;
+}
+
+static enum when port_lease(struct exchange *x)
+{
+    struct call *c = call_of(x);
+    struct upstream *u = x->instance;
+    size_t size = strlen(u->id);
+
+    arena_rewind(&c->arena, c->mark);
+    size = size < sizeof(c->instance_id) ? size : sizeof(c->instance_id) - 1;
+    memcpy(c->instance_id, u->id, size);
+    c->instance_id[size] = '\0';
+    c->up = pool_lease(u, loop_now(&c->worker->loop), !x->idempotent);
+    if (c->up) {
+        c->up->call = c;
+        x->service->stats.reuses++;
+        return NOW;
+    }
+    x->service->stats.connects++;
+    c->up = connection_open(c->worker, u, c, x->service->policy->connect_timeout, &x->error);
+    return c->up ? LATER : FAILED;
+}
+
+/* What came before the instance could take it, or a first attempt took with it. */
+static enum err write_replay(struct call *c)
+{
+    struct slice slices[4];
+    size_t at = 0;
+    enum err e = ERR_OK;
+
+    while (!e && at < queue_size(&c->replay)) {
+        unsigned count = queue_peek_from(&c->replay, at, slices, 4);
+
+        for (unsigned i = 0; i < count && !e; i++) {
+            e = writer_body(&c->out, slices[i]);
+            at += slices[i].size;
+        }
+    }
+    return e;
+}
+
+static void start_writer(struct call *c)
+{
+    const struct request_text *t = &c->text;
+    const struct upstream *u = c->x.instance;
+    struct slice host = t->host.size ? t->host : (struct slice){u->host, u->host_size};
+    struct slice head[] = {
+        t->line,   SLICE("Host: "), host,
+        SLICE("\r\n"), t->fields,
+        t->expects ? SLICE("Expect: 100-continue\r\n\r\n") : SLICE("\r\n"),
+    };
+
+    writer_start_slices(&c->out, &c->up->socket.stream, head, 6, c->framing, c->length);
+    c->out_started = true;
+    c->out_broken = false;
+    c->out_ended = false;
+}
+
+/* Nothing that can't be repeated is kept once it has left; of the rest only so much. */
+static void trim_replay(struct call *c)
+{
+    size_t most = c->x.service->policy->retries.replay;
+
+    if (c->x.idempotent && queue_size(&c->replay) <= most)
+        return;
+    if (queue_size(&c->replay) > 0 || c->keeps_replay)
+        c->x.body_lost = c->bytes_in > 0;
+    c->keeps_replay = false;
+    queue_clear(&c->replay, &c->worker->loop.chunks);
+}
+
+static void pause_down(struct call *c)
+{
+    if (!c->down_paused && !c->down->closing) {
+        c->down_paused = true;
+        stream_read(&c->down->socket.stream, false);
+    }
+}
+
+static void resume_down(struct call *c)
+{
+    if (c->down_paused && !c->down->closing) {
+        c->down_paused = false;
+        stream_read(&c->down->socket.stream, true);
+    }
+}
+
+/* Not one byte of the attempt left: it may go anywhere else. */
+static enum err flush(struct call *c)
+{
+    enum err e = writer_flush(&c->out);
+
+    c->x.sent |= c->out.written > 0;
+    if (!e)
+        return ERR_OK;
+    if (!c->x.sent)
+        return ERR_STALE_CONNECTION;
+    c->out_broken = true;
+    return ERR_OK;
+}
+
+static enum err send_now(struct call *c)
+{
+    enum err e = write_replay(c);
+
+    if (!e && c->request_read) {
+        e = writer_end(&c->out, c->trailers);
+        c->out_ended = true;
+    }
+    return e ? e : flush(c);
+}
+
+static enum when port_send(struct exchange *x)
+{
+    struct call *c = call_of(x);
+
+    start_writer(c);
+    reader_expect(&c->up->reader, c->method);
+    c->up->uses++;
+    if (x->service->policy->balancer == BALANCER_EWMA)
+        x->sent_ns = uv_hrtime();
+    if (c->down->feeding)
+        return LATER; /* leaves with what follows, at the end of the feeding */
+    x->error = send_now(c);
+    if (x->error)
+        return FAILED;
+    trim_replay(c);
+    if (!stream_full(&c->up->socket.stream))
+        resume_down(c);
+    return LATER;
+}
+
+/* ---- from the client ---- */
+
+enum err port_request_head(struct call *c, const struct http_head *head)
+{
+    c->head = head;
+    c->started = true;
+    c->method = head->method;
+    c->minor = head->minor;
+    c->framing = head->framing;
+    c->length = head->length;
+    c->expects = head->expect_continue && head->framing != BODY_NONE;
+    c->close_down = !head->keep_alive;
+    c->x.idempotent =
+        http_method_is_idempotent(head->method) || head_has(head, FIELD_ID_IDEMPOTENCY_KEY);
+    c->keeps_replay = c->x.idempotent && head->framing != BODY_NONE;
+    worker_count_busy(c, 1);
+    exchange_start(&c->x);
+    c->head = NULL;
+    return ERR_OK;
+}
+
+static enum err keep_body(struct call *c, struct slice bytes)
+{
+    enum err e = queue_append(&c->replay, &c->worker->loop.chunks, bytes);
+
+    if (!e && !c->out_started && queue_size(&c->replay) >= QUEUE_CHUNK * 4)
+        pause_down(c);
+    return e;
+}
+
+enum err port_request_body(struct call *c, struct slice bytes)
+{
+    enum err e = ERR_OK;
+
+    c->bytes_in += bytes.size;
+    c->moved_ms = loop_now(&c->worker->loop);
+    if (c->finished)
+        return ERR_OK;
+    if (!c->out_started || c->keeps_replay)
+        e = keep_body(c, bytes);
+    else
+        c->x.body_lost = true;
+    if (!e && c->out_started && !c->out_broken)
+        e = writer_body(&c->out, bytes);
+    return e == ERR_NO_MEMORY ? e : ERR_OK; /* a broken stream is seen at the flush */
+}
+
+/* "Name: value" lines; few and rare. */
+static enum err trailer_text(struct arena *a, const struct http_field *fields, unsigned count,
+                             struct slice *text)
+{
+    struct head_text t;
+    size_t size = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        size += fields[i].name.size + fields[i].value.size + 4;
+    head_text_init(&t, a, size);
+    for (unsigned i = 0; i < count; i++)
+        head_text_field(&t, fields[i].name, fields[i].value);
+    *text = head_text_done(&t);
+    return text->base ? ERR_OK : ERR_NO_MEMORY;
+}
+
+enum err port_trailer_text(struct call *c, const struct http_field *fields, unsigned count,
+                           struct slice *text)
+{
+    return trailer_text(&c->arena, fields, count, text);
+}
+
+enum err port_request_trailers(struct call *c, const struct http_field *fields, unsigned count)
+{
+    enum err e = c->finished ? ERR_OK : trailer_text(&c->arena, fields, count, &c->trailers);
+
+    c->mark = arena_mark(&c->arena); /* a later attempt must not rewind behind them */
+    return e;
+}
+
+enum err port_request_end(struct call *c)
+{
+    c->request_read = true;
+    timer_stop(&c->rate, &c->worker->loop.clock);
+    if (c->finished || !c->out_started)
+        return ERR_OK;
+    c->out_ended = true;
+    if (!c->out_broken)
+        (void)writer_end(&c->out, c->trailers); /* a broken stream is seen at the flush */
+    return ERR_OK;
+}
+
+/* The client sends too little, though nobody keeps it from sending. */
+static void on_rate(struct timer *t)
+{
+    struct call *c = container_of(t, struct call, rate);
+    const struct limit_settings *limits = &c->worker->settings->limits;
+
+    if (!c->down_paused && !c->expects && c->bytes_in - c->rate_mark < limits->body_rate) {
+        c->hint = "the body came too slowly";
+        port_refuse(c, ERR_REQUEST_TIMEOUT);
+        return;
+    }
+    c->rate_mark = c->bytes_in;
+    timer_start(t, &c->worker->loop.clock, limits->body_window);
+}
+
+static void watch_rate(struct call *c)
+{
+    const struct limit_settings *limits = &c->worker->settings->limits;
+
+    if (c->request_read || c->framing == BODY_NONE || limits->body_rate == 0 ||
+        timer_active(&c->rate))
+        return;
+    timer_init(&c->rate, on_rate);
+    c->rate_mark = c->bytes_in;
+    timer_start(&c->rate, &c->worker->loop.clock, limits->body_window);
+}
+
+void port_request_flush(struct call *c)
+{
+    uint64_t before = c->out.written;
+    enum err e;
+
+    watch_rate(c);
+    if (!c->out_started || c->out_broken)
+        return;
+    e = flush(c);
+    if (e) {
+        exchange_fail(&c->x, e);
+        return;
+    }
+    trim_replay(c);
+    if (c->framing != BODY_NONE && c->out.written > before && !c->x.answered)
+        exchange_progress(&c->x);
+    if (stream_full(&c->up->socket.stream))
+        pause_down(c);
+}
+
+void port_refuse(struct call *c, enum err e)
+{
+    c->close_down = true;
+    exchange_fail(&c->x, e);
+}
+
+/* ---- from the instance's side ---- */
+
+void port_connected(struct call *c, enum err e)
+{
+    if (e)
+        exchange_fail(&c->x, e);
+    else
+        exchange_on(&c->x, EV_LEASED);
+}
+
+void port_upstream_drained(struct call *c)
+{
+    c->moved_ms = loop_now(&c->worker->loop);
+    if (!c->x.answered)
+        exchange_progress(&c->x);
+    resume_down(c);
+}
+
+void port_pause_down(struct call *c)
+{
+    pause_down(c);
+}
+
+void port_resume_down(struct call *c)
+{
+    resume_down(c);
+}
+
+const struct port_ops port_ops = {
+    .route = port_route,
+    .lease = port_lease,
+    .send = port_send,
+    .relay = port_relay,
+    .tunnel = port_tunnel,
+    .drop = port_drop,
+    .reply = port_reply,
+    .break_off = port_break_off,
+    .finished = port_finished,
+};

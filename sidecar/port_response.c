@@ -1,0 +1,423 @@
+/* The way home: from the instance's bytes to the client, and answers of our own. */
+#include <assert.h>
+
+#include "sidecar/connection.h"
+#include "sidecar/downstream.h"
+#include "sidecar/pool.h"
+#include "sidecar/port_internal.h"
+#include "sidecar/reply.h"
+#include "sidecar/worker.h"
+
+enum { REPLY_LIMIT = 256 * 1024 };
+
+static struct call *call_of(struct exchange *x)
+{
+    return container_of(x, struct call, x);
+}
+
+static struct connection *of_reader(struct http_reader *r)
+{
+    return container_of(r, struct connection, reader);
+}
+
+static struct stream *client(struct call *c)
+{
+    return &c->down->socket.stream;
+}
+
+static struct clock *clock_of(const struct call *c)
+{
+    return &c->worker->loop.clock;
+}
+
+/* ---- reading the answer ---- */
+
+/* 100, 103 and others go to the client at once; not to one of HTTP/1.0 (RFC 9110 §15.2). */
+static enum err relay_informational(struct call *c, const struct http_head *h)
+{
+    struct response_rules rules = {.client_minor = c->minor};
+    struct arena_mark mark = arena_mark(&c->arena);
+    struct slice text;
+    enum err e;
+
+    if (c->minor == 0)
+        return ERR_OK;
+    if (h->status == 100) {
+        c->text.expects = false;
+        c->expects = false;
+    }
+    text = rewrite_response(&c->arena, h, &rules);
+    if (!text.base)
+        return ERR_NO_MEMORY;
+    e = stream_write(client(c), text);
+    arena_rewind(&c->arena, mark);
+    return e ? ERR_CLIENT_GONE : ERR_OK;
+}
+
+static uint64_t retry_after_ms(const struct http_head *h)
+{
+    uint64_t seconds;
+
+    return slice_to_u64(head_value(h, FIELD_ID_RETRY_AFTER), &seconds) && seconds < 86400
+               ? seconds * 1000
+               : 0;
+}
+
+/* "Unwell, ask another": 502, 503, 504, and 429 where it says when. */
+static bool is_retryable(struct call *c, const struct http_head *h)
+{
+    bool may_wait = h->status == 429 || h->status == 503;
+
+    c->x.retry_after_ms = may_wait ? retry_after_ms(h) : 0;
+    return (h->status >= 502 && h->status <= 504) ||
+           (h->status == 429 && c->x.retry_after_ms > 0);
+}
+
+static enum exchange_event judge_head(struct call *c, const struct http_head *h)
+{
+    if (h->status == 101)
+        return EV_UPGRADED;
+    c->x.unwell = h->status >= 500;
+    if (!is_retryable(c, h))
+        return EV_HEAD;
+    c->x.error = ERR_UPSTREAM_STATUS;
+    return EV_RETRYABLE;
+}
+
+static bool is_unasked_upgrade(const struct call *c, const struct http_head *h)
+{
+    return h->status == 101 &&
+           (c->upgrade.size == 0 ||
+            !slice_equals_nocase(head_value(h, FIELD_ID_UPGRADE), c->upgrade));
+}
+
+static enum err on_head(struct http_reader *r, const struct http_head *h)
+{
+    struct connection *up = of_reader(r);
+    struct call *c = up->call;
+
+    if (h->status < 200 && h->status != 101)
+        return relay_informational(c, h);
+    if (is_unasked_upgrade(c, h))
+        return ERR_BAD_RESPONSE;
+    c->reusable = h->keep_alive;
+    if (head_has(h, FIELD_ID_KEEP_ALIVE))
+        pool_learn_hint(up->upstream, head_value(h, FIELD_ID_KEEP_ALIVE));
+    c->response = h;
+    exchange_on(&c->x, judge_head(c, h));
+    if (up->call != c)
+        return ERR_CANCELLED; /* the attempt was given up: this connection is closing */
+    c->response = NULL;
+    return ERR_OK;
+}
+
+static enum err on_body(struct http_reader *r, struct slice bytes)
+{
+    struct call *c = of_reader(r)->call;
+
+    c->bytes_out += bytes.size;
+    return writer_body(&c->in, bytes) ? ERR_CLIENT_GONE : ERR_OK;
+}
+
+static enum err on_trailers(struct http_reader *r, const struct http_field *fields, unsigned count)
+{
+    struct call *c = of_reader(r)->call;
+
+    return c->in.framing == BODY_CHUNKED
+               ? port_trailer_text(c, fields, count, &c->response_trailers)
+               : ERR_OK;
+}
+
+static enum err on_end(struct http_reader *r)
+{
+    struct call *c = of_reader(r)->call;
+
+    c->response_ended = true;
+    return writer_end(&c->in, c->response_trailers) ? ERR_CLIENT_GONE : ERR_OK;
+}
+
+const struct http_reader_events port_response_events = {
+    .head = on_head,
+    .body = on_body,
+    .trailers = on_trailers,
+    .end = on_end,
+};
+
+/* ---- relaying ---- */
+
+static enum http_framing framing_to_client(const struct call *c, const struct http_head *h)
+{
+    if (h->framing != BODY_CHUNKED && h->framing != BODY_TO_END)
+        return h->framing;
+    return c->minor == 0 ? BODY_TO_END : BODY_CHUNKED;
+}
+
+static struct response_rules rules_of(struct call *c, enum http_framing framing)
+{
+    const struct upstream *u = c->x.instance;
+
+    return (struct response_rules){
+        .via = slice_of(c->worker->via),
+        .instance = slice_of(u->id),
+        .attempts = c->x.attempts,
+        .prefix = c->prefix,
+        .own_host = c->text.host.size ? c->text.host : (struct slice){u->host, u->host_size},
+        .client_host = c->client_host,
+        .client_minor = c->minor,
+        .close = c->close_down,
+        .rechunk = framing == BODY_CHUNKED,
+    };
+}
+
+enum when port_relay(struct exchange *x)
+{
+    struct call *c = call_of(x);
+    enum http_framing framing = framing_to_client(c, c->response);
+    struct response_rules rules;
+    struct slice head;
+
+    c->status = c->response->status;
+    c->close_down |= framing == BODY_TO_END || c->worker->draining || (c->expects && !c->request_read);
+    rules = rules_of(c, framing);
+    head = rewrite_response(&c->arena, c->response, &rules);
+    if (!head.base) {
+        x->error = ERR_NO_MEMORY;
+        return FAILED;
+    }
+    writer_start(&c->in, client(c), head, framing, c->response->length);
+    x->answered = true;
+    x->error = ERR_OK;
+    return LATER;
+}
+
+static void on_idle(struct timer *t)
+{
+    struct call *c = container_of(t, struct call, idle);
+    const struct service_settings *policy = c->x.service->policy;
+    uint64_t limit = c->tunnel ? policy->tunnel_idle_timeout : policy->idle_timeout;
+    uint64_t idle = loop_now(&c->worker->loop) - c->moved_ms;
+
+    if (limit && idle >= limit)
+        exchange_fail(&c->x, ERR_IDLE);
+    else
+        timer_start(t, clock_of(c), limit ? limit - idle : 60 * 1000);
+}
+
+/* Long answers only: it is started when one feeding was not enough. */
+void port_watch_idle(struct call *c)
+{
+    const struct service_settings *policy = c->x.service->policy;
+    uint64_t limit = c->tunnel ? policy->tunnel_idle_timeout : policy->idle_timeout;
+
+    if (timer_active(&c->idle) || limit == 0)
+        return;
+    timer_init(&c->idle, on_idle);
+    timer_start(&c->idle, clock_of(c), limit);
+}
+
+void port_pause_up(struct call *c)
+{
+    if (!c->up_paused && c->up) {
+        c->up_paused = true;
+        stream_read(&c->up->socket.stream, false);
+    }
+}
+
+void port_downstream_drained(struct call *c)
+{
+    c->moved_ms = loop_now(&c->worker->loop);
+    if (c->up_paused && c->up) {
+        c->up_paused = false;
+        stream_read(&c->up->socket.stream, true);
+    }
+}
+
+static void complete(struct call *c, bool left_over)
+{
+    c->reusable = c->reusable && !left_over;
+    exchange_on(&c->x, EV_DONE);
+}
+
+/* What one reading gave leaves in one writing. */
+static void after_feed(struct call *c, enum err e, struct slice rest)
+{
+    if (c->x.answered && e != ERR_CLIENT_GONE && writer_flush(&c->in))
+        e = ERR_CLIENT_GONE;
+    if (e == ERR_CLIENT_GONE) {
+        exchange_on(&c->x, EV_GONE);
+    } else if (e) {
+        exchange_fail(&c->x, e);
+    } else if (c->tunnel) {
+        if (rest.size)
+            port_tunnel_up_data(c, rest);
+    } else if (c->response_ended) {
+        complete(c, rest.size > 0);
+    } else if (c->x.answered) {
+        if (stream_full(client(c)))
+            port_pause_up(c);
+        port_watch_idle(c);
+    }
+}
+
+void port_upstream_data(struct call *c, struct slice bytes)
+{
+    struct connection *up = c->up;
+    struct worker *w = c->worker;
+    size_t used = 0;
+    enum err e;
+
+    c->moved_ms = loop_now(&w->loop);
+    if (c->tunnel) {
+        port_tunnel_up_data(c, bytes);
+        return;
+    }
+    worker_enter(w);
+    if (!c->out_started)
+        e = ERR_BAD_RESPONSE; /* an answer to nothing */
+    else
+        e = reader_feed(&up->reader, bytes, &used, NULL);
+    if (up->call == c)
+        after_feed(c, e, slice_after(bytes, used));
+    worker_leave(w);
+}
+
+static enum err why_it_ended(const struct call *c)
+{
+    if (c->x.answered)
+        return ERR_TRUNCATED;
+    if (!c->x.sent)
+        return ERR_STALE_CONNECTION;
+    return reader_in_message(&c->up->reader) ? ERR_BAD_RESPONSE : ERR_UPSTREAM_RESET;
+}
+
+void port_upstream_ended(struct call *c, enum err e)
+{
+    struct worker *w = c->worker;
+
+    if (c->tunnel) {
+        port_tunnel_up_ended(c, e);
+        return;
+    }
+    worker_enter(w);
+    c->reusable = false;
+    if (!e && c->x.answered && !reader_finish(&c->up->reader) && c->response_ended)
+        after_feed(c, ERR_OK, (struct slice){NULL, 0});
+    else
+        exchange_fail(&c->x, why_it_ended(c));
+    worker_leave(w);
+}
+
+/* ---- ends ---- */
+
+/* The connection is fit for another request only when both messages ended, cleanly. */
+static bool is_reusable(const struct call *c)
+{
+    return c->response_ended && c->reusable && c->out_ended && !c->out_broken && !c->tunnel;
+}
+
+void port_drop(struct exchange *x)
+{
+    struct call *c = call_of(x);
+    struct connection *up = c->up;
+
+    if (!up)
+        return;
+    c->up = NULL;
+    if (c->up_paused)
+        stream_read(&up->socket.stream, true);
+    c->up_paused = false;
+    timer_stop(&c->idle, clock_of(c));
+    if (is_reusable(c))
+        pool_return(up, loop_now(&c->worker->loop));
+    else
+        connection_close(up);
+    c->out_started = false;
+    c->response_ended = false;
+}
+
+static unsigned reply_body(struct call *c, struct text *message)
+{
+    struct text body;
+    unsigned status;
+
+    text_init(&body, REPLY_LIMIT);
+    status = reply_own(c, c->text.line, &body);
+    reply_message(message, status, SLICE("application/json"), SLICE(""), text_slice(&body),
+                  c->close_down, c->method == METHOD_HEAD);
+    text_fini(&body);
+    return status;
+}
+
+static unsigned write_reply(struct call *c, struct text *message)
+{
+    if (c->form == ROUTE_OWN && c->x.error == ERR_NO_ROUTE)
+        return reply_body(c, message);
+    if (c->last_hop && c->x.error == ERR_OK) {
+        reply_message(message, 200, SLICE(""), SLICE("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"),
+                      SLICE(""), c->close_down, false);
+        return 200;
+    }
+    reply_problem(c, message);
+    return (unsigned)err_status(c->x.error);
+}
+
+enum when port_reply(struct exchange *x)
+{
+    struct call *c = call_of(x);
+    struct text message;
+
+    c->close_down |= c->minor == 0 || c->worker->draining ||
+                     (c->framing != BODY_NONE && !c->request_read);
+    text_init(&message, REPLY_LIMIT);
+    c->status = write_reply(c, &message);
+    if (c->form == ROUTE_OWN && x->error == ERR_NO_ROUTE)
+        x->error = ERR_OK;
+    if (message.failed || stream_write(client(c), text_slice(&message)))
+        c->close_down = true;
+    text_fini(&message);
+    port_resume_down(c);
+    return NOW;
+}
+
+/* Framed by its end, a cut body looks whole: only a reset shows. Else what came may still arrive. */
+void port_break_off(struct exchange *x)
+{
+    struct call *c = call_of(x);
+
+    c->close_down = true;
+    if (!x->answered || c->in.framing == BODY_TO_END)
+        downstream_abort(c->down);
+}
+
+static void count(struct call *c)
+{
+    struct service_stats *s = c->x.service ? &c->x.service->stats : &c->worker->unrouted;
+    enum err e = c->x.error;
+
+    s->requests++;
+    s->by_class[c->status / 100 < 6 ? c->status / 100 : 0]++;
+    s->by_error[e]++;
+    s->bytes_in += c->bytes_in;
+    s->bytes_out += c->bytes_out;
+    stats_latency(s, loop_now(&c->worker->loop) - c->x.started_ms);
+}
+
+void port_finished(struct exchange *x)
+{
+    struct call *c = call_of(x);
+
+    timer_stop(&c->rate, clock_of(c));
+    timer_stop(&c->idle, clock_of(c));
+    c->outcome = x->error;
+    count(c);
+    access_log_write(&c->worker->access_log, c);
+    worker_count_busy(c, -1);
+    if (x->service) {
+        x->service->in_flight--;
+        x->service = NULL;
+    }
+    queue_clear(&c->replay, &c->worker->loop.chunks);
+    port_resume_down(c);
+    c->finished = true;
+    downstream_finished(c->down, c->close_down || x->error == ERR_CLIENT_GONE);
+}

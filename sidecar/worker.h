@@ -1,0 +1,92 @@
+/* worker.h - a data loop: a thread of its own, with all that its requests need and nothing shared.
+ *
+ *   worker_start > worker_listen, worker_update, worker_configure ... > worker_drain > worker_stop > joined
+ *
+ * From the control thread everything goes in by letters (and comes back by them): lists and settings are
+ * immutable and counted, so handing one over is a pointer. Nothing on the request path takes a lock.
+ */
+#ifndef SIDECAR_WORKER_H
+#define SIDECAR_WORKER_H
+
+#include "sidecar/access_log.h"
+#include "sidecar/call.h"
+#include "sidecar/gateway.h"
+#include "sidecar/report.h"
+#include "sidecar/service.h"
+#include "transport/loop.h"
+
+struct worker;
+
+/* Delivered on the control loop; names are lent for the call. */
+struct worker_events {
+    /* The worker met a name it has no list for, or uses one that it should not forget. */
+    void (*want)(void *owner, struct slice service);
+    /* Ejected there: the other workers learn of it. */
+    void (*ejected)(void *owner, struct worker *by, struct slice service, struct slice instance);
+    /* The report asked for is there; the receiver frees it (report_free). */
+    void (*reported)(void *owner, struct worker *by, struct report *r);
+};
+
+struct worker {
+    struct loop loop;
+    struct mailbox mailbox;
+    uv_thread_t thread;
+    unsigned number;  /* from 0 */
+    unsigned workers; /* in all */
+    const struct worker_events *events;
+    struct mailbox *control;
+    void *control_owner;
+
+    struct settings *settings;
+    struct random random;
+    struct arena_pool blocks;
+    struct http_scratch scratch;
+    struct map services; /* by name */
+    struct list service_ring;
+    struct list downstreams, connections, listenings;
+    uint32_t downstream_count, connection_count, listening_count;
+    struct list spare_calls;
+    uint32_t spare_count;
+    struct list advance; /* client connections whose next request waits for the end of a feeding */
+    unsigned feeding;
+    struct access_log access_log;
+    struct timer sweep;
+    char via[32]; /* our pseudonym: the same in all workers */
+    struct service_stats unrouted; /* requests that named no service */
+    bool draining; /* answers carry Connection: close */
+    bool refusing; /* the app has gone: new requests get ERR_DRAINING */
+    bool closing;
+    /* Requests under way, inbound and outbound: written here, read by the control loop (atomic). */
+    unsigned busy_inbound, busy_outbound;
+};
+
+/* Control thread. `via` is copied. */
+enum err worker_start(struct worker *w, unsigned number, unsigned workers, struct settings *settings,
+                      const char *via, const struct worker_events *events, struct mailbox *control,
+                      void *control_owner, struct why *why);
+/* Accept on `fd` (which the worker owns from now on). `name`: of PORT and INGRESS, else NULL. `app`: of an
+ * ingress, the list with the one instance; the caller's reference is taken over. */
+enum err worker_listen(struct worker *w, int fd, enum gateway_kind kind, const char *name,
+                       struct instance_list *app);
+/* Stop accepting on all listeners of a kind; those who are connected may go on. */
+enum err worker_unlisten(struct worker *w, enum gateway_kind kind);
+enum err worker_update(struct worker *w, struct instance_list *list);
+enum err worker_configure(struct worker *w, struct settings *settings);
+enum err worker_eject(struct worker *w, struct slice service, struct slice instance);
+/* `service`: only that one, or empty for all. */
+enum err worker_ask_report(struct worker *w, struct slice service);
+/* Answers carry Connection: close from now on, idle client connections end. `refuse`: new requests are refused. */
+enum err worker_drain(struct worker *w, bool refuse);
+/* Ends everything that is left, and the thread; returns when it has ended. */
+void worker_stop(struct worker *w);
+unsigned worker_busy_inbound(const struct worker *w);
+unsigned worker_busy_outbound(const struct worker *w);
+
+/* Worker thread. The service of that name, made (and asked for) if need be; NULL: no memory. */
+struct service *worker_service(struct worker *w, struct slice name);
+void worker_connection_closed(struct worker *w);
+/* Around each feeding of a reader: at the end of the outermost one, clients that wait advance. */
+void worker_enter(struct worker *w);
+void worker_leave(struct worker *w);
+
+#endif

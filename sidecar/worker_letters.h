@@ -1,0 +1,20 @@
+/* worker_letters.h - what goes between the control loop and a worker, and what the worker does with it. */
+#ifndef SIDECAR_WORKER_LETTERS_H
+#define SIDECAR_WORKER_LETTERS_H
+
+#include "sidecar/worker.h"
+
+/* From the worker to the control loop. Without memory nothing is sent: wants are repeated, ejections local. */
+void worker_post_want(struct worker *w, const char *service);
+void worker_post_ejected(struct worker *w, const char *service, const char *instance);
+/* From the control loop: the last letter. */
+void worker_post_stop(struct worker *w);
+
+/* On the worker's thread. */
+void worker_take_settings(struct worker *w, struct settings *settings);
+void worker_take_list(struct worker *w, struct instance_list *list);
+void worker_take_drain(struct worker *w, bool refuse);
+void worker_close_all(struct worker *w);
+void worker_close_listenings(struct worker *w, const enum gateway_kind *only);
+
+#endif
