@@ -6,6 +6,7 @@
 #ifndef SIDECAR_CALL_H
 #define SIDECAR_CALL_H
 
+#include "sidecar/core/queue.h"
 #include "sidecar/exchange.h"
 #include "sidecar/rewrite.h"
 #include "transport/http_reader.h"

@@ -10,6 +10,7 @@
 
 #include "sidecar/access_log.h"
 #include "sidecar/call.h"
+#include "sidecar/core/map.h"
 #include "sidecar/gateway.h"
 #include "sidecar/report.h"
 #include "sidecar/service.h"

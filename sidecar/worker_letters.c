@@ -50,7 +50,7 @@ static struct worker_letter *letter_new(void (*act)(struct worker *, struct work
     return l;
 }
 
-static enum err send(struct worker *w, struct worker_letter *l)
+static enum err post(struct worker *w, struct worker_letter *l)
 {
     mailbox_post(&w->mailbox, &l->letter);
     return ERR_OK;
@@ -69,7 +69,7 @@ enum err worker_update(struct worker *w, struct instance_list *list)
     if (!l)
         return ERR_NO_MEMORY;
     l->list = instance_list_ref(list);
-    return send(w, l);
+    return post(w, l);
 }
 
 static void act_configure(struct worker *w, struct worker_letter *l)
@@ -85,7 +85,7 @@ enum err worker_configure(struct worker *w, struct settings *settings)
     if (!l)
         return ERR_NO_MEMORY;
     l->settings = settings_ref(settings);
-    return send(w, l);
+    return post(w, l);
 }
 
 static void act_eject(struct worker *w, struct worker_letter *l)
@@ -104,7 +104,7 @@ enum err worker_eject(struct worker *w, struct slice service, struct slice insta
         return ERR_NO_MEMORY;
     keep_text(l->service, sizeof(l->service), service);
     keep_text(l->instance, sizeof(l->instance), instance);
-    return send(w, l);
+    return post(w, l);
 }
 
 static void act_drain(struct worker *w, struct worker_letter *l)
@@ -119,7 +119,7 @@ enum err worker_drain(struct worker *w, bool refuse)
     if (!l)
         return ERR_NO_MEMORY;
     l->refuse = refuse;
-    return send(w, l);
+    return post(w, l);
 }
 
 static void act_unlisten(struct worker *w, struct worker_letter *l)
@@ -134,7 +134,7 @@ enum err worker_unlisten(struct worker *w, enum gateway_kind kind)
     if (!l)
         return ERR_NO_MEMORY;
     l->kind = kind;
-    return send(w, l);
+    return post(w, l);
 }
 
 static void act_listen(struct worker *w, struct worker_letter *l)
@@ -157,7 +157,7 @@ enum err worker_listen(struct worker *w, int fd, enum gateway_kind kind, const c
     l->kind = kind;
     l->list = app;
     keep_text(l->service, sizeof(l->service), slice_of(name ? name : ""));
-    return send(w, l);
+    return post(w, l);
 }
 
 static void act_stop(struct worker *w, struct worker_letter *l)
@@ -173,7 +173,7 @@ void worker_post_stop(struct worker *w)
 
     while (!(l = letter_new(act_stop)))
         uv_sleep(1);
-    send(w, l);
+    post(w, l);
 }
 
 /* ---- to the control loop ---- */
@@ -252,5 +252,5 @@ enum err worker_ask_report(struct worker *w, struct slice service)
     if (!l)
         return ERR_NO_MEMORY;
     keep_text(l->service, sizeof(l->service), service);
-    return send(w, l);
+    return post(w, l);
 }

@@ -171,6 +171,8 @@ void timer_stop(struct timer *t, struct clock *c)
     struct list *other = t->node.next;
     size_t slot = ((uintptr_t)other - (uintptr_t)c->slots) / sizeof(struct list);
 
+    if (!timer_active(t))
+        return;
     t->due = 0;
     list_remove(&t->node);
     /* The last of a list leaves its head alone: a slot's, or far, or that of step(). */

@@ -52,6 +52,7 @@ uint64_t clock_next(const struct clock *c);
 
 void timer_init(struct timer *t, void (*fire)(struct timer *t));
 void timer_start(struct timer *t, struct clock *c, uint64_t delay_ms);
+/* Harmless for one that is inactive, a zeroed one too. */
 void timer_stop(struct timer *t, struct clock *c);
 
 static inline bool timer_active(const struct timer *t)
