@@ -36,7 +36,8 @@ uint32_t outlier_enter(struct outlier *o)
 }
 
 /* An instance that stays well for a rest's length is forgiven one ejection. */
-static void forgive(struct outlier *o, const struct outlier_settings *limits, uint64_t now)
+static void forgive(struct outlier *o, const struct outlier_settings *limits,
+                    uint64_t now)
 {
     if (o->ejections == 0 || now < o->until_ms)
         return;
@@ -44,7 +45,8 @@ static void forgive(struct outlier *o, const struct outlier_settings *limits, ui
     o->until_ms = now + limits->rest_ms;
 }
 
-static void close_again(struct outlier *o, const struct outlier_settings *limits, uint64_t now)
+static void close_again(struct outlier *o, const struct outlier_settings *limits,
+                        uint64_t now)
 {
     o->state = OUTLIER_CLOSED;
     o->failures = 0;
@@ -53,7 +55,8 @@ static void close_again(struct outlier *o, const struct outlier_settings *limits
     o->until_ms = now + limits->rest_ms;
 }
 
-static bool report_failure(struct outlier *o, const struct outlier_settings *limits, uint64_t now)
+static bool report_failure(struct outlier *o, const struct outlier_settings *limits,
+                           uint64_t now)
 {
     if (o->state == OUTLIER_CLOSED && ++o->failures < limits->failures)
         return false;
@@ -61,8 +64,8 @@ static bool report_failure(struct outlier *o, const struct outlier_settings *lim
     return true;
 }
 
-bool outlier_report(struct outlier *o, const struct outlier_settings *limits, uint64_t now,
-                    uint32_t ticket, enum outlier_outcome outcome)
+bool outlier_report(struct outlier *o, const struct outlier_settings *limits,
+                    uint64_t now, uint32_t ticket, enum outlier_outcome outcome)
 {
     if (limits->failures == 0 || ticket != o->epoch || o->state == OUTLIER_OPEN)
         return false;

@@ -29,11 +29,11 @@ enum outlier_state { OUTLIER_CLOSED, OUTLIER_OPEN, OUTLIER_HALF_OPEN };
 
 struct outlier {
     enum outlier_state state;
-    uint32_t failures; /* in a row */
+    uint32_t failures;  /* in a row */
     uint32_t ejections; /* n */
-    uint32_t epoch;    /* tickets of another epoch are late */
-    bool probing;      /* HALF_OPEN: the one request is out */
-    uint64_t until_ms; /* OPEN: the end of the rest; CLOSED: when n shrinks next */
+    uint32_t epoch;     /* tickets of another epoch are late */
+    bool probing;       /* HALF_OPEN: the one request is out */
+    uint64_t until_ms;  /* OPEN: the end of the rest; CLOSED: when n shrinks next */
 };
 
 /* A zeroed outlier is a closed one. */
@@ -42,10 +42,14 @@ struct outlier {
 bool outlier_allows(struct outlier *o, uint64_t now);
 /* It goes: gives the ticket to report with. Only when allowed. */
 uint32_t outlier_enter(struct outlier *o);
-enum outlier_outcome { OUTCOME_OK, OUTCOME_FAILED, OUTCOME_NEITHER /* cancelled, or our own refusal */ };
+enum outlier_outcome {
+    OUTCOME_OK,
+    OUTCOME_FAILED,
+    OUTCOME_NEITHER /* cancelled, or our own refusal */
+};
 /* Returns true when this report ejected the instance. */
-bool outlier_report(struct outlier *o, const struct outlier_settings *s, uint64_t now, uint32_t ticket,
-                    enum outlier_outcome outcome);
+bool outlier_report(struct outlier *o, const struct outlier_settings *s, uint64_t now,
+                    uint32_t ticket, enum outlier_outcome outcome);
 /* Another worker's ejection. */
 void outlier_eject(struct outlier *o, const struct outlier_settings *s, uint64_t now);
 

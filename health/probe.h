@@ -27,17 +27,17 @@ enum probe_result {
     CHECK_PASSED,
     CHECK_REFUSED,
     CHECK_TIMED_OUT,
-    CHECK_STATUS,   /* an HTTP status that does not pass */
+    CHECK_STATUS,    /* an HTTP status that does not pass */
     CHECK_MALFORMED, /* no HTTP */
-    CHECK_EXIT,     /* exec: another exit status, or killed by a signal */
-    CHECK_FAILED,   /* could not be run at all */
+    CHECK_EXIT,      /* exec: another exit status, or killed by a signal */
+    CHECK_FAILED,    /* could not be run at all */
 };
 
 struct probe_settings {
     enum probe_kind kind;
-    const char *path;      /* of HTTP */
-    bool path_is_default;  /* nobody configured it: 404 falls back to TCP */
-    struct texts command;  /* of EXEC */
+    const char *path;     /* of HTTP */
+    bool path_is_default; /* nobody configured it: 404 falls back to TCP */
+    struct texts command; /* of EXEC */
     uint64_t interval_ms;
     uint64_t timeout_ms;
     uint32_t fall;
@@ -55,21 +55,23 @@ struct probe_events {
 struct probe_report {
     enum probe_state state;
     enum probe_result result;
-    unsigned status;  /* HTTP status or exit status of the last check */
+    unsigned status; /* HTTP status or exit status of the last check */
     uint64_t checked_ms, took_ms, changed_ms;
     unsigned passes, failures; /* in a row */
-    uint64_t history; /* one bit a check, newest lowest, 1 passed */
+    uint64_t history;          /* one bit a check, newest lowest, 1 passed */
     bool fell_back_to_tcp;
     char reason[256];
 };
 
 /* Settings are lent for the life of the probe. `addresses`: tried in order until one connects; that one is
  * kept (127.0.0.1, then [::1]). */
-enum err probe_open(struct probe **p, struct loop *l, struct random *random, const struct probe_settings *s,
-                    const struct address *addresses, unsigned count, const struct probe_events *events, void *owner);
+enum err probe_open(struct probe **p, struct loop *l, struct random *random,
+                    const struct probe_settings *s, const struct address *addresses,
+                    unsigned count, const struct probe_events *events, void *owner);
 void *probe_owner(const struct probe *p);
 void probe_report(const struct probe *p, struct probe_report *out);
-const struct address *probe_address(const struct probe *p); /* the one that answered last, or the first */
+const struct address *
+probe_address(const struct probe *p); /* the one that answered last, or the first */
 void probe_check_now(struct probe *p);
 /* The app is known to be gone: DOWN at once, without waiting for checks. */
 void probe_fail_now(struct probe *p, const char *reason);

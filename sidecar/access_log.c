@@ -96,12 +96,15 @@ static void add_text(struct text *t, const struct entry *e, const struct call *c
 {
     char target[600], method[40];
 
-    text_addf(t, "%s ACCESS %s %s %s %u service=%.*s instance=%s attempts=%u in=%llu out=%llu ms=%llu trace=%.*s",
+    text_addf(t,
+              "%s ACCESS %s %s %s %u service=%.*s instance=%s attempts=%u in=%llu "
+              "out=%llu ms=%llu trace=%.*s",
               e->time, e->gateway, log_quote(method, sizeof(method), e->method),
               log_quote(target, sizeof(target), e->target), c->status,
               c->service_name.size ? (int)c->service_name.size : 1,
-              c->service_name.size ? c->service_name.base : "-", *c->instance_id ? c->instance_id : "-",
-              c->x.attempts, (unsigned long long)c->bytes_in, (unsigned long long)c->bytes_out,
+              c->service_name.size ? c->service_name.base : "-",
+              *c->instance_id ? c->instance_id : "-", c->x.attempts,
+              (unsigned long long)c->bytes_in, (unsigned long long)c->bytes_out,
               (unsigned long long)e->took_ms, (int)e->trace.size, e->trace.base);
     if (c->outcome)
         text_addf(t, " error=%s", err_code(c->outcome));
@@ -118,16 +121,17 @@ static void add_json_text(struct text *t, const char *key, struct slice value)
 
 static void add_json(struct text *t, const struct entry *e, const struct call *c)
 {
-    text_addf(t, "{\"time\":\"%s\",\"level\":\"info\",\"event\":\"access\",\"listener\":\"%s\"", e->time,
-              e->gateway);
+    text_addf(
+        t, "{\"time\":\"%s\",\"level\":\"info\",\"event\":\"access\",\"listener\":\"%s\"",
+        e->time, e->gateway);
     add_json_text(t, "method", e->method);
     add_json_text(t, "target", e->target);
     text_addf(t, ",\"status\":%u", c->status);
     add_json_text(t, "service", c->service_name);
     add_json_text(t, "instance", slice_of(c->instance_id));
-    text_addf(t, ",\"attempts\":%u,\"bytes_in\":%llu,\"bytes_out\":%llu,\"ms\":%llu", c->x.attempts,
-              (unsigned long long)c->bytes_in, (unsigned long long)c->bytes_out,
-              (unsigned long long)e->took_ms);
+    text_addf(t, ",\"attempts\":%u,\"bytes_in\":%llu,\"bytes_out\":%llu,\"ms\":%llu",
+              c->x.attempts, (unsigned long long)c->bytes_in,
+              (unsigned long long)c->bytes_out, (unsigned long long)e->took_ms);
     add_json_text(t, "trace", e->trace);
     if (c->outcome)
         add_json_text(t, "error", slice_of(err_code(c->outcome)));

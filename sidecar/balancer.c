@@ -47,8 +47,8 @@ static uint32_t any_position(struct service *s)
 }
 
 /* The first usable one from `start` on, around the end, but not `except`. */
-static uint32_t scan(struct service *s, const struct exchange *x, enum pick_level level, uint32_t start,
-                     uint32_t except)
+static uint32_t scan(struct service *s, const struct exchange *x, enum pick_level level,
+                     uint32_t start, uint32_t except)
 {
     uint32_t count = service_count(s);
 
@@ -61,8 +61,8 @@ static uint32_t scan(struct service *s, const struct exchange *x, enum pick_leve
     return NO_POSITION;
 }
 
-static uint32_t random_usable(struct service *s, const struct exchange *x, enum pick_level level,
-                              uint32_t except)
+static uint32_t random_usable(struct service *s, const struct exchange *x,
+                              enum pick_level level, uint32_t except)
 {
     uint32_t position = 0;
 
@@ -89,7 +89,8 @@ static double load_ewma(const struct service *s, uint32_t position)
 }
 
 /* Two at random, the less loaded wins (Mitzenmacher's power of two choices). */
-static uint32_t pick_two(struct service *s, const struct exchange *x, enum pick_level level,
+static uint32_t pick_two(struct service *s, const struct exchange *x,
+                         enum pick_level level,
                          double (*load)(const struct service *, uint32_t))
 {
     uint32_t a, b;
@@ -103,23 +104,27 @@ static uint32_t pick_two(struct service *s, const struct exchange *x, enum pick_
     return b != NO_POSITION && load(s, b) < load(s, a) ? b : a;
 }
 
-static uint32_t pick_p2c(struct service *s, const struct exchange *x, enum pick_level level)
+static uint32_t pick_p2c(struct service *s, const struct exchange *x,
+                         enum pick_level level)
 {
     return pick_two(s, x, level, load_in_flight);
 }
 
-static uint32_t pick_ewma(struct service *s, const struct exchange *x, enum pick_level level)
+static uint32_t pick_ewma(struct service *s, const struct exchange *x,
+                          enum pick_level level)
 {
     return pick_two(s, x, level, load_ewma);
 }
 
-static uint32_t pick_random(struct service *s, const struct exchange *x, enum pick_level level)
+static uint32_t pick_random(struct service *s, const struct exchange *x,
+                            enum pick_level level)
 {
     return random_usable(s, x, level, NO_POSITION);
 }
 
 /* Weighted turns are spread by the golden ratio: in proportion, and never in bursts. */
-static uint32_t pick_round_robin(struct service *s, const struct exchange *x, enum pick_level level)
+static uint32_t pick_round_robin(struct service *s, const struct exchange *x,
+                                 enum pick_level level)
 {
     uint32_t count = service_count(s), turn = s->turn++;
     uint64_t all;
@@ -128,7 +133,8 @@ static uint32_t pick_round_robin(struct service *s, const struct exchange *x, en
         return scan(s, x, level, turn % count, NO_POSITION);
     all = s->weights[count - 1];
     return scan(s, x, level,
-                position_of_weight(s, (uint64_t)(turn * 2654435769U) * all >> 32), NO_POSITION);
+                position_of_weight(s, (uint64_t)(turn * 2654435769U) * all >> 32),
+                NO_POSITION);
 }
 
 uint32_t balancer_hash(struct slice key)
@@ -157,7 +163,8 @@ static double score(const struct service *s, uint32_t position, uint32_t key)
     return -(double)i->weight / log(((double)(h >> 11) + 0.5) / 9007199254740992.0);
 }
 
-static uint32_t pick_hash(struct service *s, const struct exchange *x, enum pick_level level)
+static uint32_t pick_hash(struct service *s, const struct exchange *x,
+                          enum pick_level level)
 {
     uint32_t best = NO_POSITION;
     double best_score = 0;
@@ -176,11 +183,11 @@ static uint32_t pick_hash(struct service *s, const struct exchange *x, enum pick
 }
 
 static const struct balancer_ops balancers[] = {
-    [BALANCER_P2C] = {"p2c", pick_p2c},
-    [BALANCER_EWMA] = {"ewma", pick_ewma},
+    [BALANCER_P2C] = {"p2c",         pick_p2c        },
+    [BALANCER_EWMA] = {"ewma",        pick_ewma       },
     [BALANCER_ROUND_ROBIN] = {"round_robin", pick_round_robin},
-    [BALANCER_RANDOM] = {"random", pick_random},
-    [BALANCER_HASH] = {"hash", pick_hash},
+    [BALANCER_RANDOM] = {"random",      pick_random     },
+    [BALANCER_HASH] = {"hash",        pick_hash       },
 };
 
 const struct balancer_ops *balancer_of(int kind)
@@ -202,7 +209,8 @@ uint32_t balancer_pick(struct service *s, const struct exchange *x)
 
     if (s->ejected && is_panic(s) && x->tried_count == 0)
         return s->balancer->pick(s, x, PICK_ANY);
-    for (enum pick_level level = PICK_FRESH; level < PICK_LEVELS && position == NO_POSITION; level++)
+    for (enum pick_level level = PICK_FRESH;
+         level < PICK_LEVELS && position == NO_POSITION; level++)
         position = s->balancer->pick(s, x, level);
     return position;
 }

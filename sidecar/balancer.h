@@ -26,7 +26,8 @@ struct balancer_ops {
 
 /* By enum balancer_kind of settings.h. */
 const struct balancer_ops *balancer_of(int kind);
-bool balancer_usable(struct service *s, const struct exchange *x, uint32_t position, enum pick_level level);
+bool balancer_usable(struct service *s, const struct exchange *x, uint32_t position,
+                     enum pick_level level);
 /* All levels in turn, from the first that the panic rule leaves. */
 uint32_t balancer_pick(struct service *s, const struct exchange *x);
 /* The position of the instance of that id, or NO_POSITION. */

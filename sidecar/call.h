@@ -42,15 +42,15 @@ struct call {
 
     /* Its body: what came before the instance could take it, or may be needed again. */
     struct queue replay;
-    bool keeps_replay;  /* body bytes are copied into `replay` */
-    bool out_started;   /* the writer `out` is this attempt's */
-    bool request_read;  /* the client's message is complete */
-    bool out_ended;     /* and so is what we sent */
-    bool out_broken;    /* the instance takes no more of it; it may still answer */
-    bool expects;       /* the client waits for a 100 */
+    bool keeps_replay;     /* body bytes are copied into `replay` */
+    bool out_started;      /* the writer `out` is this attempt's */
+    bool request_read;     /* the client's message is complete */
+    bool out_ended;        /* and so is what we sent */
+    bool out_broken;       /* the instance takes no more of it; it may still answer */
+    bool expects;          /* the client waits for a 100 */
     struct slice trailers; /* of the request, whole lines */
-    bool last_hop;      /* Max-Forwards: 0: answered here */
-    bool down_paused;   /* reading from the client is off */
+    bool last_hop;         /* Max-Forwards: 0: answered here */
+    bool down_paused;      /* reading from the client is off */
     bool up_paused;
     uint64_t rate_mark; /* body bytes at the start of the rate window */
     struct timer rate;
@@ -68,7 +68,8 @@ struct call {
 
     /* For the log. */
     uint64_t bytes_in, bytes_out;
-    struct slice log_method, log_target; /* of a refused one; else they are in text.line */
+    struct slice log_method,
+        log_target; /* of a refused one; else they are in text.line */
     enum err outcome;
     bool started;  /* the exchange runs, or ran */
     bool finished; /* it is over: to be recycled as soon as no callback is under way */

@@ -112,8 +112,9 @@ void connection_abort(struct connection *c)
     stream_abort(&c->socket.stream);
 }
 
-struct connection *connection_open(struct worker *w, struct upstream *u, struct call *call,
-                                   uint64_t connect_timeout_ms, enum err *e)
+struct connection *connection_open(struct worker *w, struct upstream *u,
+                                   struct call *call, uint64_t connect_timeout_ms,
+                                   enum err *e)
 {
     struct connection *c = calloc(1, sizeof(*c));
 

@@ -19,10 +19,10 @@ struct connection {
     struct http_reader reader;
     struct worker *worker;
     struct upstream *upstream;
-    struct call *call;     /* who uses it; NULL: idle or closing */
-    struct list idle;      /* in the pool of the upstream */
-    struct list all;       /* in the worker's ring */
-    struct timer timer;    /* connect limit, then idle limit (looked at lazily) */
+    struct call *call;  /* who uses it; NULL: idle or closing */
+    struct list idle;   /* in the pool of the upstream */
+    struct list all;    /* in the worker's ring */
+    struct timer timer; /* connect limit, then idle limit (looked at lazily) */
     uint64_t idle_since_ms;
     uint32_t uses;
     bool connected;
@@ -30,8 +30,9 @@ struct connection {
 };
 
 /* Starts connecting for `call`: port_connected() comes. NULL: failed at once, *e says why. */
-struct connection *connection_open(struct worker *w, struct upstream *u, struct call *call,
-                                   uint64_t connect_timeout_ms, enum err *e);
+struct connection *connection_open(struct worker *w, struct upstream *u,
+                                   struct call *call, uint64_t connect_timeout_ms,
+                                   enum err *e);
 /* Silent from now on; goes when the socket has closed. */
 void connection_close(struct connection *c);
 void connection_abort(struct connection *c);

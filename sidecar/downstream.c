@@ -127,7 +127,8 @@ static enum err on_body(struct http_reader *r, struct slice bytes)
 }
 
 /* Trailers go on as text of their own. */
-static enum err on_trailers(struct http_reader *r, const struct http_field *fields, unsigned count)
+static enum err on_trailers(struct http_reader *r, const struct http_field *fields,
+                            unsigned count)
 {
     return port_request_trailers(of_reader(r)->call, fields, count);
 }
@@ -385,7 +386,8 @@ static void on_linger(struct downstream *d)
 {
     uint64_t idle = loop_now(&d->worker->loop) - d->active_ms;
 
-    if (stream_queued(&d->socket.stream) > 0 && idle < d->worker->settings->defaults.idle_timeout)
+    if (stream_queued(&d->socket.stream) > 0 &&
+        idle < d->worker->settings->defaults.idle_timeout)
         set_timer(d, TIMER_LINGER, LINGER_MS);
     else
         downstream_close(d);

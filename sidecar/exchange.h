@@ -41,14 +41,14 @@ enum exchange_state {
 };
 
 enum exchange_event {
-    EV_RESUMED,   /* the policy that said HOLD lets the request go, or DENYs it: x->error */
-    EV_LEASED,    /* a connection is ours */
-    EV_HEAD,      /* the head of the final response is here, and lent for this event */
+    EV_RESUMED, /* the policy that said HOLD lets the request go, or DENYs it: x->error */
+    EV_LEASED,  /* a connection is ours */
+    EV_HEAD,    /* the head of the final response is here, and lent for this event */
     EV_RETRYABLE, /* so it is, and its status says "unwell": x->error is ERR_UPSTREAM_STATUS */
-    EV_UPGRADED,  /* a 101 that was asked for */
-    EV_DONE,      /* the client has the whole answer */
-    EV_FAILED,    /* the attempt, or all, is over: x->error says why */
-    EV_GONE,      /* the client left */
+    EV_UPGRADED, /* a 101 that was asked for */
+    EV_DONE,     /* the client has the whole answer */
+    EV_FAILED,   /* the attempt, or all, is over: x->error says why */
+    EV_GONE,     /* the client left */
 };
 
 enum when { NOW, LATER, FAILED };
@@ -104,16 +104,17 @@ struct exchange {
     struct service *service;
     uint64_t timeout_ms; /* to the final response head; 0: none */
     uint32_t retries_left;
-    uint32_t hash;          /* of the key for `hash`, if has_hash */
-    struct slice pinned;    /* csidecar-instance: only this one; empty: any */
+    uint32_t hash;       /* of the key for `hash`, if has_hash */
+    struct slice pinned; /* csidecar-instance: only this one; empty: any */
     bool has_hash;
-    bool idempotent;        /* by method or Idempotency-Key: may be repeated once sent */
+    bool idempotent; /* by method or Idempotency-Key: may be repeated once sent */
 
     /* Kept by the port. */
-    bool sent;      /* a byte of this attempt left the process */
-    bool body_lost; /* the body is not whole in the replay buffer: no attempt can send it again */
-    bool answered;  /* a byte of the final head went to the client */
-    bool unwell;    /* the answer was a 5xx */
+    bool sent; /* a byte of this attempt left the process */
+    bool
+        body_lost; /* the body is not whole in the replay buffer: no attempt can send it again */
+    bool answered;           /* a byte of the final head went to the client */
+    bool unwell;             /* the answer was a 5xx */
     uint64_t retry_after_ms; /* asked for by a 429 or 503; 0: not */
     uint64_t sent_ns;        /* when the attempt was sent, for `ewma` only */
 
@@ -121,12 +122,14 @@ struct exchange {
     uint32_t attempts;
     bool response_lent; /* JUDGE may still RELAY what came */
     struct upstream *instance;
-    uint32_t ticket;                   /* of its outlier state */
-    uint32_t tried[EXCHANGE_TRIED];    /* indexes of instances tried, the last ones */
+    uint32_t ticket;                /* of its outlier state */
+    uint32_t tried[EXCHANGE_TRIED]; /* indexes of instances tried, the last ones */
     uint8_t tried_count;
-    bool in_flight;                    /* limit: counted */
-    const char *retry_reason;          /* why there was no further attempt; for the log; NULL: none was due */
-    struct list waiting;               /* limit's queue, or the service's list of those who wait for instances */
+    bool in_flight; /* limit: counted */
+    const char *
+        retry_reason; /* why there was no further attempt; for the log; NULL: none was due */
+    struct list
+        waiting; /* limit's queue, or the service's list of those who wait for instances */
     struct timer deadline, try_timer, hold;
     uint64_t attempt_started_ms;
 };

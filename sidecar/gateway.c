@@ -51,7 +51,8 @@ void listening_configure(struct listening *l, struct settings *settings)
     l->gateway.service = slice_of(l->name);
     l->gateway.egress = settings->egress;
     if (l->gateway.kind != GATEWAY_INGRESS) {
-        l->gateway.token = l->gateway.kind == GATEWAY_UNIX ? secret(NULL) : secret(p->secret);
+        l->gateway.token =
+            l->gateway.kind == GATEWAY_UNIX ? secret(NULL) : secret(p->secret);
         l->gateway.allowed_hosts = p->allowed_hosts.items;
         l->gateway.allowed_host_count = p->allowed_hosts.count;
         l->gateway.allowed_origins = p->allowed_origins.items;
@@ -59,7 +60,8 @@ void listening_configure(struct listening *l, struct settings *settings)
         l->gateway.compat = settings->compat_flags;
     }
     if (l->app)
-        service_configure(l->app, settings, &settings->ingress.policy, l->worker->workers);
+        service_configure(l->app, settings, &settings->ingress.policy,
+                          l->worker->workers);
     settings_unref(old);
 }
 
@@ -70,8 +72,8 @@ static enum err make_app(struct listening *l, struct instance_list *app)
 
     if (!app)
         return ERR_OK;
-    l->app = service_new(slice_of(l->name), w->settings, &w->settings->ingress.policy, w->workers,
-                         &w->loop.clock, &w->random);
+    l->app = service_new(slice_of(l->name), w->settings, &w->settings->ingress.policy,
+                         w->workers, &w->loop.clock, &w->random);
     if (l->app) {
         l->app->fixed = true;
         service_update(l->app, app);
@@ -89,8 +91,8 @@ static void note_peer(struct listening *l)
     l->peer_ip = a->any.sa_family == AF_INET6 ? SLICE("::1") : SLICE("127.0.0.1");
 }
 
-enum err listening_open(struct worker *w, int fd, enum gateway_kind kind, const char *name,
-                        struct instance_list *app, struct why *why_text)
+enum err listening_open(struct worker *w, int fd, enum gateway_kind kind,
+                        const char *name, struct instance_list *app, struct why *why_text)
 {
     struct listening *l = calloc(1, sizeof(*l));
     enum err e;

@@ -16,17 +16,17 @@ struct listening {
     unsigned references;
     struct worker *worker;
     struct gateway gateway;
-    struct settings *settings;               /* the gateway's slices point into them */
-    const struct service_settings *policy;   /* of an ingress; else NULL */
-    struct service *app;                     /* of an ingress: not in the worker's table */
-    char name[SERVICE_NAME_LIMIT + 1];       /* of PORT and INGRESS */
-    struct slice peer_ip;                    /* of every client, where it is loopback; else empty */
+    struct settings *settings;             /* the gateway's slices point into them */
+    const struct service_settings *policy; /* of an ingress; else NULL */
+    struct service *app;                   /* of an ingress: not in the worker's table */
+    char name[SERVICE_NAME_LIMIT + 1];     /* of PORT and INGRESS */
+    struct slice peer_ip; /* of every client, where it is loopback; else empty */
     bool listening;
 };
 
 /* Opens on `fd`, which it owns, also on failure; takes over the reference to `app` (may be NULL). */
-enum err listening_open(struct worker *w, int fd, enum gateway_kind kind, const char *name,
-                        struct instance_list *app, struct why *why);
+enum err listening_open(struct worker *w, int fd, enum gateway_kind kind,
+                        const char *name, struct instance_list *app, struct why *why);
 void listening_configure(struct listening *l, struct settings *settings);
 struct listening *listening_ref(struct listening *l);
 void listening_unref(struct listening *l);

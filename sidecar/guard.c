@@ -57,7 +57,8 @@ bool host_is_allowed(const struct gateway *g, struct slice host)
 }
 
 /* The page came from this very endpoint, or from one that the settings name. */
-static bool origin_is_ours(const struct gateway *g, struct slice origin, struct slice host)
+static bool origin_is_ours(const struct gateway *g, struct slice origin,
+                           struct slice host)
 {
     struct slice scheme = SLICE("http://");
 
@@ -70,7 +71,8 @@ static bool origin_is_ours(const struct gateway *g, struct slice origin, struct 
     return false;
 }
 
-static bool origins_are_ours(const struct gateway *g, const struct http_head *head, struct slice host)
+static bool origins_are_ours(const struct gateway *g, const struct http_head *head,
+                             struct slice host)
 {
     for (unsigned i = 0; i < head->count; i++)
         if (head->fields[i].id == FIELD_ID_ORIGIN &&
@@ -86,8 +88,8 @@ static bool is_from_another_origin(struct slice fetch_site)
            slice_equals_nocase(fetch_site, SLICE("same-site"));
 }
 
-enum err guard_browser(const struct gateway *g, const struct http_head *head, struct slice host,
-                       const char **hint)
+enum err guard_browser(const struct gateway *g, const struct http_head *head,
+                       struct slice host, const char **hint)
 {
     if (head_has(head, FIELD_ID_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK)) {
         *hint = "private-network preflights are never answered";
@@ -100,7 +102,8 @@ enum err guard_browser(const struct gateway *g, const struct http_head *head, st
         return origins_are_ours(g, head, host) ? ERR_OK : ERR_FORBIDDEN_ORIGIN;
     }
     if (is_from_another_origin(head_value(head, FIELD_ID_SEC_FETCH_SITE))) {
-        *hint = "a page of another origin started this request; see proxy.allowed_origins";
+        *hint =
+            "a page of another origin started this request; see proxy.allowed_origins";
         return ERR_FORBIDDEN_ORIGIN;
     }
     return ERR_OK;
@@ -116,7 +119,8 @@ static bool equals_secret(struct slice given, struct slice secret)
     return !differs;
 }
 
-enum err guard_token(const struct gateway *g, const struct http_head *head, const char **hint)
+enum err guard_token(const struct gateway *g, const struct http_head *head,
+                     const char **hint)
 {
     struct slice given = head_value(head, FIELD_ID_CSIDECAR_TOKEN);
 

@@ -18,8 +18,9 @@ bool host_is_allowed(const struct gateway *g, struct slice host);
 struct slice host_without_port(struct slice authority);
 
 /* ERR_OK, FORBIDDEN_ORIGIN or UNAUTHORIZED. */
-enum err guard_browser(const struct gateway *g, const struct http_head *head, struct slice host,
-                       const char **hint);
-enum err guard_token(const struct gateway *g, const struct http_head *head, const char **hint);
+enum err guard_browser(const struct gateway *g, const struct http_head *head,
+                       struct slice host, const char **hint);
+enum err guard_token(const struct gateway *g, const struct http_head *head,
+                     const char **hint);
 
 #endif

@@ -57,7 +57,8 @@ struct policies {
 
 void policies_init(struct policies *p, struct service *s);
 /* `settings` changed. */
-void policies_configure(struct policies *p, const struct service_settings *settings, unsigned workers);
+void policies_configure(struct policies *p, const struct service_settings *settings,
+                        unsigned workers);
 
 void policy_deadline_init(struct policy_deadline *p);
 void policy_limit_init(struct policy_limit *p);

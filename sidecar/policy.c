@@ -1,8 +1,8 @@
 #include "sidecar/policy.h"
 
 /* A policy that held is asked again; one that passed or holds will be called on the way back. */
-static enum verdict run(const struct chain *c, uint8_t *passed, struct cursor *at, struct exchange *x,
-                        bool preparing)
+static enum verdict run(const struct chain *c, uint8_t *passed, struct cursor *at,
+                        struct exchange *x, bool preparing)
 {
     enum verdict v = PASS;
 

@@ -12,7 +12,8 @@ enum {
 static void remember_tried(struct exchange *x, uint32_t index)
 {
     if (!exchange_tried(x, index)) {
-        x->tried[x->tried_count < EXCHANGE_TRIED ? x->tried_count : EXCHANGE_TRIED - 1] = index;
+        x->tried[x->tried_count < EXCHANGE_TRIED ? x->tried_count : EXCHANGE_TRIED - 1] =
+            index;
         x->tried_count += x->tried_count < EXCHANGE_TRIED;
     }
 }
@@ -127,8 +128,9 @@ static void learn(struct service *s, struct upstream *u, const struct exchange *
     if (outlier_report(&u->outlier, &rule, clock_now(s->clock), x->ticket, outcome)) {
         s->stats.ejections++;
         s->ejected++;
-        log_warn("instance.ejected", "service=%s instance=%s reason=%s for=%llums", s->name, u->id,
-                 err_code(x->error), (unsigned long long)(u->outlier.until_ms - clock_now(s->clock)));
+        log_warn("instance.ejected", "service=%s instance=%s reason=%s for=%llums",
+                 s->name, u->id, err_code(x->error),
+                 (unsigned long long)(u->outlier.until_ms - clock_now(s->clock)));
         if (s->ejection)
             s->ejection(s, u);
     }
@@ -164,7 +166,8 @@ static void balance_answered(struct policy *policy, struct exchange *x)
     if (took > u->ewma_us)
         u->ewma_us = took;
     else
-        u->ewma_us += (took - u->ewma_us) * (1 - exp(-(double)(now - u->ewma_at_ms) / EWMA_DECAY_MS));
+        u->ewma_us += (took - u->ewma_us) *
+                      (1 - exp(-(double)(now - u->ewma_at_ms) / EWMA_DECAY_MS));
     u->ewma_at_ms = now;
 }
 

@@ -131,5 +131,6 @@ static const struct policy_ops retry_ops = {
 
 void policy_retry_init(struct policy_retry *p, struct service *s)
 {
-    *p = (struct policy_retry){.policy.ops = &retry_ops, .service = s, .tokens = BUDGET_START};
+    *p = (struct policy_retry){
+        .policy.ops = &retry_ops, .service = s, .tokens = BUDGET_START};
 }

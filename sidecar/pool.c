@@ -75,8 +75,10 @@ void pool_learn_hint(struct upstream *u, struct slice keep_alive)
         uint64_t seconds;
 
         if (slice_equals_nocase(slice_trim(slice_first(part, at)), SLICE("timeout")) &&
-            slice_to_u64(slice_trim(slice_after(part, at + 1)), &seconds) && seconds < 86400)
-            u->idle_limit_ms = bounded(seconds > 1 ? seconds * 1000 - 1000 : seconds * 500);
+            slice_to_u64(slice_trim(slice_after(part, at + 1)), &seconds) &&
+            seconds < 86400)
+            u->idle_limit_ms =
+                bounded(seconds > 1 ? seconds * 1000 - 1000 : seconds * 500);
     }
 }
 

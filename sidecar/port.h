@@ -15,9 +15,11 @@ extern const struct port_ops port_ops;
 extern const struct http_reader_events port_response_events;
 
 /* From the client's side. */
-enum err port_request_head(struct call *c, const struct http_head *head); /* starts the exchange */
+enum err port_request_head(struct call *c,
+                           const struct http_head *head); /* starts the exchange */
 enum err port_request_body(struct call *c, struct slice bytes);
-enum err port_request_trailers(struct call *c, const struct http_field *fields, unsigned count);
+enum err port_request_trailers(struct call *c, const struct http_field *fields,
+                               unsigned count);
 enum err port_request_end(struct call *c);
 /* The rest of the request is not acceptable: an answer where one is still possible. */
 void port_refuse(struct call *c, enum err e);

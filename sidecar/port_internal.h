@@ -11,8 +11,8 @@ enum when port_reply(struct exchange *x);
 void port_break_off(struct exchange *x);
 void port_finished(struct exchange *x);
 
-enum err port_trailer_text(struct call *c, const struct http_field *fields, unsigned count,
-                           struct slice *text);
+enum err port_trailer_text(struct call *c, const struct http_field *fields,
+                           unsigned count, struct slice *text);
 void port_pause_down(struct call *c);
 void port_resume_down(struct call *c);
 void port_pause_up(struct call *c);

@@ -10,7 +10,8 @@
 #include "sidecar/port_internal.h"
 #include "sidecar/worker.h"
 
-static const char hint_timeout[] = "csidecar-timeout takes a duration such as 500ms or 2s";
+static const char hint_timeout[] =
+    "csidecar-timeout takes a duration such as 500ms or 2s";
 static const char hint_retries[] = "csidecar-retries takes a number from 0 to 10";
 
 static struct call *call_of(struct exchange *x)
@@ -35,7 +36,8 @@ static enum err read_overrides(struct call *c, const struct http_head *h)
         duration_parse(head_value(h, FIELD_ID_CSIDECAR_TIMEOUT), &x->timeout_ms))
         return bad_field(c, hint_timeout);
     if (head_has(h, FIELD_ID_CSIDECAR_RETRIES)) {
-        if (!slice_to_u64(head_value(h, FIELD_ID_CSIDECAR_RETRIES), &retries) || retries > 10)
+        if (!slice_to_u64(head_value(h, FIELD_ID_CSIDECAR_RETRIES), &retries) ||
+            retries > 10)
             return bad_field(c, hint_retries);
         x->retries_left = (uint32_t)retries;
     }
@@ -47,7 +49,8 @@ static enum err read_overrides(struct call *c, const struct http_head *h)
     return ERR_OK;
 }
 
-static void read_hash(struct call *c, const struct http_head *h, const struct service_settings *policy)
+static void read_hash(struct call *c, const struct http_head *h,
+                      const struct service_settings *policy)
 {
     struct slice key = head_value(h, FIELD_ID_CSIDECAR_HASH);
 
@@ -61,7 +64,8 @@ static void read_hash(struct call *c, const struct http_head *h, const struct se
 }
 
 /* A tunnel is made for what the settings name (websocket), never for h2c. */
-static void read_upgrade(struct call *c, const struct http_head *h, const struct service_settings *policy)
+static void read_upgrade(struct call *c, const struct http_head *h,
+                         const struct service_settings *policy)
 {
     struct slice asked = head_value(h, FIELD_ID_UPGRADE);
 
@@ -126,8 +130,9 @@ static void begin_service(struct call *c, struct service *s)
 
 static enum err keep_names(struct call *c, const struct route *r)
 {
-    c->prefix = r->prefix.size && c->x.service->policy->rewrite ? arena_copy(&c->arena, r->prefix)
-                                                                : (struct slice){NULL, 0};
+    c->prefix = r->prefix.size && c->x.service->policy->rewrite
+                    ? arena_copy(&c->arena, r->prefix)
+                    : (struct slice){NULL, 0};
     c->client_host = arena_copy(&c->arena, r->authority);
     return c->client_host.base ? ERR_OK : ERR_NO_MEMORY;
 }
@@ -208,7 +213,8 @@ static enum when port_lease(struct exchange *x)
         return NOW;
     }
     x->service->stats.connects++;
-    c->up = connection_open(c->worker, u, c, x->service->policy->connect_timeout, &x->error);
+    c->up =
+        connection_open(c->worker, u, c, x->service->policy->connect_timeout, &x->error);
     return c->up ? LATER : FAILED;
 }
 
@@ -236,9 +242,9 @@ static void start_writer(struct call *c)
     const struct upstream *u = c->x.instance;
     struct slice host = t->host.size ? t->host : (struct slice){u->host, u->host_size};
     struct slice head[] = {
-        t->line,   SLICE("Host: "), host,
-        SLICE("\r\n"), t->fields,
-        t->expects ? SLICE("Expect: 100-continue\r\n\r\n") : SLICE("\r\n"),
+        t->line,   SLICE("Host: "),
+        host,      SLICE("\r\n"),
+        t->fields, t->expects ? SLICE("Expect: 100-continue\r\n\r\n") : SLICE("\r\n"),
     };
 
     writer_start_slices(&c->out, &c->up->socket.stream, head, 6, c->framing, c->length);
@@ -333,8 +339,8 @@ enum err port_request_head(struct call *c, const struct http_head *head)
     c->length = head->length;
     c->expects = head->expect_continue && head->framing != BODY_NONE;
     c->close_down = !head->keep_alive;
-    c->x.idempotent =
-        http_method_is_idempotent(head->method) || head_has(head, FIELD_ID_IDEMPOTENCY_KEY);
+    c->x.idempotent = http_method_is_idempotent(head->method) ||
+                      head_has(head, FIELD_ID_IDEMPOTENCY_KEY);
     c->keeps_replay = c->x.idempotent && head->framing != BODY_NONE;
     worker_count_busy(c, 1);
     exchange_start(&c->x);
@@ -369,8 +375,8 @@ enum err port_request_body(struct call *c, struct slice bytes)
 }
 
 /* "Name: value" lines; few and rare. */
-static enum err trailer_text(struct arena *a, const struct http_field *fields, unsigned count,
-                             struct slice *text)
+static enum err trailer_text(struct arena *a, const struct http_field *fields,
+                             unsigned count, struct slice *text)
 {
     struct head_text t;
     size_t size = 0;
@@ -384,15 +390,17 @@ static enum err trailer_text(struct arena *a, const struct http_field *fields, u
     return text->base ? ERR_OK : ERR_NO_MEMORY;
 }
 
-enum err port_trailer_text(struct call *c, const struct http_field *fields, unsigned count,
-                           struct slice *text)
+enum err port_trailer_text(struct call *c, const struct http_field *fields,
+                           unsigned count, struct slice *text)
 {
     return trailer_text(&c->arena, fields, count, text);
 }
 
-enum err port_request_trailers(struct call *c, const struct http_field *fields, unsigned count)
+enum err port_request_trailers(struct call *c, const struct http_field *fields,
+                               unsigned count)
 {
-    enum err e = c->finished ? ERR_OK : trailer_text(&c->arena, fields, count, &c->trailers);
+    enum err e =
+        c->finished ? ERR_OK : trailer_text(&c->arena, fields, count, &c->trailers);
 
     c->mark = arena_mark(&c->arena); /* a later attempt must not rewind behind them */
     return e;
@@ -416,7 +424,8 @@ static void on_rate(struct timer *t)
     struct call *c = container_of(t, struct call, rate);
     const struct limit_settings *limits = &c->worker->settings->limits;
 
-    if (!c->down_paused && !c->expects && c->bytes_in - c->rate_mark < limits->body_rate) {
+    if (!c->down_paused && !c->expects &&
+        c->bytes_in - c->rate_mark < limits->body_rate) {
         c->hint = "the body came too slowly";
         port_refuse(c, ERR_REQUEST_TIMEOUT);
         return;

@@ -119,7 +119,8 @@ static enum err on_body(struct http_reader *r, struct slice bytes)
     return writer_body(&c->in, bytes) ? ERR_CLIENT_GONE : ERR_OK;
 }
 
-static enum err on_trailers(struct http_reader *r, const struct http_field *fields, unsigned count)
+static enum err on_trailers(struct http_reader *r, const struct http_field *fields,
+                            unsigned count)
 {
     struct call *c = of_reader(r)->call;
 
@@ -145,7 +146,8 @@ const struct http_reader_events port_response_events = {
 
 /* ---- relaying ---- */
 
-static enum http_framing framing_to_client(const struct call *c, const struct http_head *h)
+static enum http_framing framing_to_client(const struct call *c,
+                                           const struct http_head *h)
 {
     if (h->framing != BODY_CHUNKED && h->framing != BODY_TO_END)
         return h->framing;
@@ -161,7 +163,8 @@ static struct response_rules rules_of(struct call *c, enum http_framing framing)
         .instance = slice_of(u->id),
         .attempts = c->x.attempts,
         .prefix = c->prefix,
-        .own_host = c->text.host.size ? c->text.host : (struct slice){u->host, u->host_size},
+        .own_host =
+            c->text.host.size ? c->text.host : (struct slice){u->host, u->host_size},
         .client_host = c->client_host,
         .client_minor = c->minor,
         .close = c->close_down,
@@ -177,7 +180,8 @@ enum when port_relay(struct exchange *x)
     struct slice head;
 
     c->status = c->response->status;
-    c->close_down |= framing == BODY_TO_END || c->worker->draining || (c->expects && !c->request_read);
+    c->close_down |=
+        framing == BODY_TO_END || c->worker->draining || (c->expects && !c->request_read);
     rules = rules_of(c, framing);
     head = rewrite_response(&c->arena, c->response, &rules);
     if (!head.base) {
@@ -312,7 +316,8 @@ void port_upstream_ended(struct call *c, enum err e)
 /* The connection is fit for another request only when both messages ended, cleanly. */
 static bool is_reusable(const struct call *c)
 {
-    return c->response_ended && c->reusable && c->out_ended && !c->out_broken && !c->tunnel;
+    return c->response_ended && c->reusable && c->out_ended && !c->out_broken &&
+           !c->tunnel;
 }
 
 void port_drop(struct exchange *x)
@@ -342,8 +347,8 @@ static unsigned reply_body(struct call *c, struct text *message)
 
     text_init(&body, REPLY_LIMIT);
     status = reply_own(c, c->text.line, &body);
-    reply_message(message, status, SLICE("application/json"), SLICE(""), text_slice(&body),
-                  c->close_down, c->method == METHOD_HEAD);
+    reply_message(message, status, SLICE("application/json"), SLICE(""),
+                  text_slice(&body), c->close_down, c->method == METHOD_HEAD);
     text_fini(&body);
     return status;
 }
@@ -353,7 +358,8 @@ static unsigned write_reply(struct call *c, struct text *message)
     if (c->form == ROUTE_OWN && c->x.error == ERR_NO_ROUTE)
         return reply_body(c, message);
     if (c->last_hop && c->x.error == ERR_OK) {
-        reply_message(message, 200, SLICE(""), SLICE("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"),
+        reply_message(message, 200, SLICE(""),
+                      SLICE("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"),
                       SLICE(""), c->close_down, false);
         return 200;
     }

@@ -4,7 +4,8 @@
 #include "sidecar/port_internal.h"
 #include "sidecar/worker.h"
 
-static void write_or_fail(struct call *c, struct stream *to, struct slice bytes, enum err failed)
+static void write_or_fail(struct call *c, struct stream *to, struct slice bytes,
+                          enum err failed)
 {
     if (stream_write(to, bytes))
         exchange_fail(&c->x, failed);

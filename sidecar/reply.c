@@ -39,9 +39,11 @@ void reply_message(struct text *out, unsigned status, struct slice content_type,
 {
     text_addf(out, "HTTP/1.1 %u %s\r\n", status, http_reason(status));
     if (content_type.size)
-        text_addf(out, "Content-Type: %.*s\r\n", (int)content_type.size, content_type.base);
+        text_addf(out, "Content-Type: %.*s\r\n", (int)content_type.size,
+                  content_type.base);
     text_add(out, fields);
-    text_addf(out, "Content-Length: %zu\r\n%s\r\n", body.size, close ? "Connection: close\r\n" : "");
+    text_addf(out, "Content-Length: %zu\r\n%s\r\n", body.size,
+              close ? "Connection: close\r\n" : "");
     if (!head_only)
         text_add(out, body);
 }
@@ -51,7 +53,8 @@ static void add_fields(const struct call *c, struct text *fields)
 {
     enum err e = c->x.error;
 
-    text_addf(fields, "csidecar-error: %s\r\ncsidecar-attempts: %u\r\n", err_code(e), c->x.attempts);
+    text_addf(fields, "csidecar-error: %s\r\ncsidecar-attempts: %u\r\n", err_code(e),
+              c->x.attempts);
     if (e == ERR_METHOD)
         text_addf(fields, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
     if (e == ERR_UNAUTHORIZED)
@@ -68,8 +71,9 @@ void reply_problem(const struct call *c, struct text *out)
     text_init(&fields, 1024);
     reply_problem_body(c, &body);
     add_fields(c, &fields);
-    reply_message(out, (unsigned)err_status(c->x.error), SLICE("application/problem+json"),
-                  text_slice(&fields), text_slice(&body), c->close_down, c->method == METHOD_HEAD);
+    reply_message(out, (unsigned)err_status(c->x.error),
+                  SLICE("application/problem+json"), text_slice(&fields),
+                  text_slice(&body), c->close_down, c->method == METHOD_HEAD);
     text_fini(&body);
     text_fini(&fields);
 }
@@ -103,14 +107,17 @@ unsigned reply_own(const struct call *c, struct slice path, struct text *body)
         return 200;
     }
     if (slice_starts_with(path, services)) {
-        struct service *s = map_get(&c->worker->services, slice_after(path, services.size));
+        struct service *s =
+            map_get(&c->worker->services, slice_after(path, services.size));
 
         if (s && s->list && s->list->known) {
             add_service(s, body);
             return 200;
         }
     }
-    text_addf(body, "{\"title\":\"Not Found\",\"status\":404,\"detail\":\"/_csidecar has health and "
-                    "services/NAME; more is on the admin port\"}\n");
+    text_addf(
+        body,
+        "{\"title\":\"Not Found\",\"status\":404,\"detail\":\"/_csidecar has health and "
+        "services/NAME; more is on the admin port\"}\n");
     return 404;
 }

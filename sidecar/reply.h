@@ -8,8 +8,8 @@
 /* The problem for x->error as JSON. */
 void reply_problem_body(const struct call *c, struct text *out);
 /* A whole message; `fields`: further lines. */
-void reply_message(struct text *out, unsigned status, struct slice content_type, struct slice fields,
-                   struct slice body, bool close, bool head_only);
+void reply_message(struct text *out, unsigned status, struct slice content_type,
+                   struct slice fields, struct slice body, bool close, bool head_only);
 /* The problem as a whole message. */
 void reply_problem(const struct call *c, struct text *out);
 /* What stands under /_csidecar; returns the status. */

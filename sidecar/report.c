@@ -9,8 +9,9 @@ static void copy_known(struct report_instance *to, const struct upstream *u, uin
 {
     to->state = u->outlier.state;
     to->ejections = u->outlier.ejections;
-    to->rest_left_ms =
-        u->outlier.state == OUTLIER_OPEN && u->outlier.until_ms > now ? u->outlier.until_ms - now : 0;
+    to->rest_left_ms = u->outlier.state == OUTLIER_OPEN && u->outlier.until_ms > now
+                           ? u->outlier.until_ms - now
+                           : 0;
     to->in_flight = u->in_flight;
     to->idle = u->idle_count;
     to->idle_limit_ms = u->idle_limit_ms;
@@ -58,7 +59,8 @@ static enum err copy_service(struct report *r, const struct service *s, bool inb
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct report_service *)a)->name, ((const struct report_service *)b)->name);
+    return strcmp(((const struct report_service *)a)->name,
+                  ((const struct report_service *)b)->name);
 }
 
 /* Requests that named no service stand under the empty name. */
@@ -101,7 +103,8 @@ struct report *report_make(struct worker *w, struct slice only)
     r->client_connections = w->downstream_count;
     r->upstream_connections = w->connection_count;
     r->log_dropped = w->access_log.dropped;
-    r->services = calloc(w->services.count + w->listening_count + 1, sizeof(*r->services));
+    r->services =
+        calloc(w->services.count + w->listening_count + 1, sizeof(*r->services));
     if (!r->services || fill(r, w, only)) {
         report_free(r);
         return NULL;
@@ -126,13 +129,15 @@ void report_free(struct report *r)
 
 /* ---- adding up ---- */
 
-static void merge_instance(struct report_instance *into, const struct report_instance *from)
+static void merge_instance(struct report_instance *into,
+                           const struct report_instance *from)
 {
     if (from->state == OUTLIER_OPEN) {
         into->state = OUTLIER_OPEN;
-        into->ejections = from->ejections > into->ejections ? from->ejections : into->ejections;
-        into->rest_left_ms =
-            from->rest_left_ms > into->rest_left_ms ? from->rest_left_ms : into->rest_left_ms;
+        into->ejections =
+            from->ejections > into->ejections ? from->ejections : into->ejections;
+        into->rest_left_ms = from->rest_left_ms > into->rest_left_ms ? from->rest_left_ms
+                                                                     : into->rest_left_ms;
     }
     into->in_flight += from->in_flight;
     into->idle += from->idle;
@@ -143,8 +148,8 @@ static void merge_instance(struct report_instance *into, const struct report_ins
 }
 
 /* Lists are usually the same in all workers: the same place is looked at first. */
-static const struct report_instance *same_instance(const struct report_service *s, const char *id,
-                                                   uint32_t hint)
+static const struct report_instance *same_instance(const struct report_service *s,
+                                                   const char *id, uint32_t hint)
 {
     if (hint < s->instance_count && strcmp(s->instances[hint].id, id) == 0)
         return &s->instances[hint];
@@ -161,27 +166,32 @@ static void merge_service(struct report_service *into, const struct report_servi
     into->waiting += from->waiting;
     into->retry_tokens += from->retry_tokens;
     for (uint32_t i = 0; i < into->instance_count; i++) {
-        const struct report_instance *other = same_instance(from, into->instances[i].id, i);
+        const struct report_instance *other =
+            same_instance(from, into->instances[i].id, i);
 
         if (other)
             merge_instance(&into->instances[i], other);
     }
 }
 
-static struct report_service *same_service(struct report *r, const struct report_service *s)
+static struct report_service *same_service(struct report *r,
+                                           const struct report_service *s)
 {
     for (uint32_t i = 0; i < r->service_count; i++)
-        if (r->services[i].inbound == s->inbound && strcmp(r->services[i].name, s->name) == 0)
+        if (r->services[i].inbound == s->inbound &&
+            strcmp(r->services[i].name, s->name) == 0)
             return &r->services[i];
     return NULL;
 }
 
-static enum err copy_report_service(struct report_service *to, const struct report_service *from)
+static enum err copy_report_service(struct report_service *to,
+                                    const struct report_service *from)
 {
     *to = *from;
     to->instance_count = 0;
     to->name = slice_dup(slice_of(from->name));
-    to->instances = calloc(from->instance_count ? from->instance_count : 1, sizeof(*to->instances));
+    to->instances =
+        calloc(from->instance_count ? from->instance_count : 1, sizeof(*to->instances));
     if (!to->name || !to->instances)
         return ERR_NO_MEMORY;
     for (; to->instance_count < from->instance_count; to->instance_count++) {

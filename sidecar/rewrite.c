@@ -80,17 +80,19 @@ static size_t fields_size(const struct http_head *h)
 
 /* Never sent on as they came: hop-by-hop, ours, or written anew. */
 static const uint64_t request_dropped =
-    BIT(CONNECTION) | BIT(CSIDECAR_HASH) | BIT(CSIDECAR_INSTANCE) | BIT(CSIDECAR_RETRIES) |
-    BIT(CSIDECAR_SERVICE) | BIT(CSIDECAR_TIMEOUT) | BIT(CSIDECAR_TOKEN) | BIT(EXPECT) | BIT(HOST) |
-    BIT(HTTP2_SETTINGS) | BIT(KEEP_ALIVE) | BIT(MAX_FORWARDS) | BIT(PROXY_AUTHORIZATION) |
-    BIT(PROXY_AUTHENTICATE) | BIT(PROXY_CONNECTION) | BIT(TE) | BIT(TRANSFER_ENCODING) | BIT(UPGRADE) |
-    BIT(X_FORWARDED_FOR);
+    BIT(CONNECTION) | BIT(CSIDECAR_HASH) | BIT(CSIDECAR_INSTANCE) |
+    BIT(CSIDECAR_RETRIES) | BIT(CSIDECAR_SERVICE) | BIT(CSIDECAR_TIMEOUT) |
+    BIT(CSIDECAR_TOKEN) | BIT(EXPECT) | BIT(HOST) | BIT(HTTP2_SETTINGS) |
+    BIT(KEEP_ALIVE) | BIT(MAX_FORWARDS) | BIT(PROXY_AUTHORIZATION) |
+    BIT(PROXY_AUTHENTICATE) | BIT(PROXY_CONNECTION) | BIT(TE) | BIT(TRANSFER_ENCODING) |
+    BIT(UPGRADE) | BIT(X_FORWARDED_FOR);
 
-static const uint64_t response_dropped = BIT(CONNECTION) | BIT(KEEP_ALIVE) | BIT(PROXY_CONNECTION) |
-                                         BIT(TE) | BIT(TRANSFER_ENCODING) | BIT(UPGRADE) |
-                                         BIT(CSIDECAR_INSTANCE) | BIT(HTTP2_SETTINGS);
+static const uint64_t response_dropped =
+    BIT(CONNECTION) | BIT(KEEP_ALIVE) | BIT(PROXY_CONNECTION) | BIT(TE) |
+    BIT(TRANSFER_ENCODING) | BIT(UPGRADE) | BIT(CSIDECAR_INSTANCE) | BIT(HTTP2_SETTINGS);
 
-static bool is_dropped(const struct http_head *h, const struct http_field *f, uint64_t dropped)
+static bool is_dropped(const struct http_head *h, const struct http_field *f,
+                       uint64_t dropped)
 {
     if (f->id != FIELD_OTHER && (dropped >> f->id & 1))
         return true;
@@ -116,7 +118,8 @@ static bool passed_here_before(const struct http_head *h, struct slice via)
     return false;
 }
 
-static void put_forwarded_for(struct pen *p, const struct http_head *h, struct slice peer_ip)
+static void put_forwarded_for(struct pen *p, const struct http_head *h,
+                              struct slice peer_ip)
 {
     bool any = false;
 
@@ -179,7 +182,8 @@ static void put_upgrade(struct pen *p, const struct http_head *h)
     put(p, SLICE("\r\n"));
 }
 
-static void put_request_additions(struct pen *p, const struct http_head *h, const struct route *route,
+static void put_request_additions(struct pen *p, const struct http_head *h,
+                                  const struct route *route,
                                   const struct request_rules *rules)
 {
     put_forwarded_for(p, h, rules->peer_ip);
@@ -200,7 +204,8 @@ static void put_request_additions(struct pen *p, const struct http_head *h, cons
         put_upgrade(p, h);
 }
 
-static void put_request_fields(struct pen *p, const struct http_head *h, const struct route *route,
+static void put_request_fields(struct pen *p, const struct http_head *h,
+                               const struct route *route,
                                const struct request_rules *rules)
 {
     for (unsigned i = 0; i < h->count; i++) {
@@ -227,8 +232,9 @@ static struct slice host_of(const struct route *route, const struct request_rule
     return (struct slice){NULL, 0};
 }
 
-enum err rewrite_request(struct request_text *t, struct arena *a, const struct http_head *h,
-                         const struct route *route, const struct request_rules *rules)
+enum err rewrite_request(struct request_text *t, struct arena *a,
+                         const struct http_head *h, const struct route *route,
+                         const struct request_rules *rules)
 {
     size_t room = 512 + fields_size(h) + h->target.size + h->method_text.size +
                   2 * route->authority.size + 2 * route->prefix.size + rules->via.size +
@@ -277,11 +283,13 @@ static bool has_prefix(struct slice path, struct slice prefix)
             path.base[prefix.size] == '?');
 }
 
-static void put_location(struct pen *p, struct slice value, const struct response_rules *rules)
+static void put_location(struct pen *p, struct slice value,
+                         const struct response_rules *rules)
 {
     struct slice rest;
 
-    if (value.size > 0 && value.base[0] == '/' && !slice_starts_with(value, SLICE("//"))) {
+    if (value.size > 0 && value.base[0] == '/' &&
+        !slice_starts_with(value, SLICE("//"))) {
         put(p, rules->prefix);
         put(p, value);
     } else if (own_authority(value, rules->own_host, &rest)) {
@@ -289,7 +297,8 @@ static void put_location(struct pen *p, struct slice value, const struct respons
         put(p, rules->client_host.size ? rules->client_host : rules->own_host);
         put(p, rules->prefix);
         put(p, rest);
-    } else if (own_authority(value, rules->client_host, &rest) && !has_prefix(rest, rules->prefix)) {
+    } else if (own_authority(value, rules->client_host, &rest) &&
+               !has_prefix(rest, rules->prefix)) {
         put(p, SLICE("http://"));
         put(p, rules->client_host);
         put(p, rules->prefix);
@@ -311,7 +320,8 @@ static void put_cookie(struct pen *p, struct slice value, struct slice prefix)
         struct slice path = slice_trim(slice_after(part, slice_find(part, '=') + 1));
 
         put(p, first ? SLICE("") : SLICE(";"));
-        if (!first && slice_equals_nocase(name, SLICE("path")) && path.size && path.base[0] == '/') {
+        if (!first && slice_equals_nocase(name, SLICE("path")) && path.size &&
+            path.base[0] == '/') {
             put(p, SLICE(" Path="));
             put(p, prefix);
             put(p, path);
@@ -323,7 +333,8 @@ static void put_cookie(struct pen *p, struct slice value, struct slice prefix)
     }
 }
 
-static void put_rewritten(struct pen *p, const struct http_field *f, const struct response_rules *rules)
+static void put_rewritten(struct pen *p, const struct http_field *f,
+                          const struct response_rules *rules)
 {
     put(p, f->name);
     put(p, SLICE(": "));
@@ -355,7 +366,8 @@ static void put_response_fields(struct pen *p, const struct http_head *h,
     }
 }
 
-static void put_connection(struct pen *p, const struct http_head *h, const struct response_rules *rules)
+static void put_connection(struct pen *p, const struct http_head *h,
+                           const struct response_rules *rules)
 {
     if (rules->tunnel)
         put_upgrade(p, h);
@@ -395,8 +407,8 @@ static size_t prefix_room(const struct http_head *h, const struct response_rules
 struct slice rewrite_response(struct arena *a, const struct http_head *h,
                               const struct response_rules *rules)
 {
-    size_t room = 256 + fields_size(h) + h->reason.size + rules->via.size + rules->instance.size +
-                  prefix_room(h, rules);
+    size_t room = 256 + fields_size(h) + h->reason.size + rules->via.size +
+                  rules->instance.size + prefix_room(h, rules);
     struct pen p;
 
     if (!pen_open(&p, a, room))

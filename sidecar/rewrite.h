@@ -29,12 +29,13 @@ struct request_rules {
 };
 
 /* ERR_LOOP: our pseudonym is in Via. ERR_NO_MEMORY. Max-Forwards: 0 is not for here (reply.h answers it). */
-enum err rewrite_request(struct request_text *t, struct arena *a, const struct http_head *head,
-                         const struct route *route, const struct request_rules *rules);
+enum err rewrite_request(struct request_text *t, struct arena *a,
+                         const struct http_head *head, const struct route *route,
+                         const struct request_rules *rules);
 
 struct response_rules {
     struct slice via;
-    struct slice instance;    /* id of the instance that answered; empty: not told */
+    struct slice instance; /* id of the instance that answered; empty: not told */
     unsigned attempts;
     struct slice prefix;      /* put back into Location and cookies; empty: left alone */
     struct slice own_host;    /* the Host the upstream saw */

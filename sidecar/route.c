@@ -7,12 +7,13 @@
 static const char hint_root[] =
     "name the service first in the path, as in /orders/items/7, or as the host: "
     "http://orders.localhost/items/7";
-static const char hint_name[] =
-    "a service name is 1 to 128 letters, digits, '.', '_' or '-', and starts with neither '_' nor '.'";
-static const char hint_connect[] =
-    "CONNECT is not served: call services by http://NAME/path through http_proxy, or by path";
-static const char hint_host[] = "the Host must be loopback, NAME.localhost or NAME.csidecar; "
-                                "name further ones in proxy.allowed_hosts";
+static const char hint_name[] = "a service name is 1 to 128 letters, digits, '.', '_' or "
+                                "'-', and starts with neither '_' nor '.'";
+static const char hint_connect[] = "CONNECT is not served: call services by "
+                                   "http://NAME/path through http_proxy, or by path";
+static const char hint_host[] =
+    "the Host must be loopback, NAME.localhost or NAME.csidecar; "
+    "name further ones in proxy.allowed_hosts";
 static const char hint_egress[] =
     "this host is no service; set egress: true to let such requests pass";
 static const char hint_compat[] = "the path is not one of the drop-in API's";
@@ -50,7 +51,10 @@ static size_t segment_end(struct slice s)
 /* "orders.localhost" and "orders.csidecar" name `orders`. */
 static bool service_of_host(struct slice host, struct slice *name)
 {
-    static const struct slice suffixes[] = {{".localhost", 10}, {".csidecar", 9}};
+    static const struct slice suffixes[] = {
+        {".localhost", 10},
+        {".csidecar",  9 }
+    };
 
     host = host_without_port(host);
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
@@ -105,7 +109,8 @@ static enum err route_path(struct route *r, const struct gateway *g, struct slic
 }
 
 /* The authority of "http://orders:80/items" and the rest behind it; false when it is another scheme. */
-static bool split_absolute(struct slice target, struct slice *authority, struct slice *rest)
+static bool split_absolute(struct slice target, struct slice *authority,
+                           struct slice *rest)
 {
     struct slice scheme = SLICE("http://");
     size_t end;
@@ -119,8 +124,8 @@ static bool split_absolute(struct slice target, struct slice *authority, struct 
     return end > 0;
 }
 
-static enum err route_authority(struct route *r, const struct gateway *g, struct slice rest,
-                                const char **hint)
+static enum err route_authority(struct route *r, const struct gateway *g,
+                                struct slice rest, const char **hint)
 {
     struct slice name = host_without_port(r->authority);
     struct slice by_host;
@@ -137,8 +142,8 @@ static enum err route_authority(struct route *r, const struct gateway *g, struct
     return ERR_OK;
 }
 
-static enum err route_absolute(struct route *r, const struct gateway *g, const struct http_head *head,
-                               const char **hint)
+static enum err route_absolute(struct route *r, const struct gateway *g,
+                               const struct http_head *head, const char **hint)
 {
     struct slice rest;
     enum err e;
@@ -154,14 +159,14 @@ static enum err check_host(const struct gateway *g, struct slice host, const cha
 {
     struct slice name;
 
-    if (g->kind == GATEWAY_UNIX || host_is_loopback(host) || service_of_host(host, &name) ||
-        host_is_allowed(g, host))
+    if (g->kind == GATEWAY_UNIX || host_is_loopback(host) ||
+        service_of_host(host, &name) || host_is_allowed(g, host))
         return ERR_OK;
     return refuse(ERR_MISDIRECTED, hint, hint_host);
 }
 
-static enum err route_origin(struct route *r, const struct gateway *g, const struct http_head *head,
-                             const char **hint)
+static enum err route_origin(struct route *r, const struct gateway *g,
+                             const struct http_head *head, const char **hint)
 {
     struct slice service = head_value(head, FIELD_ID_CSIDECAR_SERVICE);
     enum err e;
@@ -186,8 +191,8 @@ static enum err route_origin(struct route *r, const struct gateway *g, const str
 }
 
 /* Inbound: whatever the Host, it is for the app. */
-static enum err route_ingress(struct route *r, const struct gateway *g, const struct http_head *head,
-                              const char **hint)
+static enum err route_ingress(struct route *r, const struct gateway *g,
+                              const struct http_head *head, const char **hint)
 {
     struct slice rest = head->target;
 
@@ -198,8 +203,8 @@ static enum err route_ingress(struct route *r, const struct gateway *g, const st
     return name_service(r, g->service, hint);
 }
 
-enum err route_request(struct route *r, const struct gateway *g, const struct http_head *head,
-                       const char **hint)
+enum err route_request(struct route *r, const struct gateway *g,
+                       const struct http_head *head, const char **hint)
 {
     enum err e;
 
@@ -212,7 +217,8 @@ enum err route_request(struct route *r, const struct gateway *g, const struct ht
         return e;
     if (g->kind == GATEWAY_INGRESS)
         e = route_ingress(r, g, head, hint);
-    else if (head->target.size > 0 && head->target.base[0] != '/' && !slice_is(head->target, "*"))
+    else if (head->target.size > 0 && head->target.base[0] != '/' &&
+             !slice_is(head->target, "*"))
         e = route_absolute(r, g, head, hint);
     else
         e = route_origin(r, g, head, hint);

@@ -40,7 +40,8 @@ struct gateway {
     enum gateway_kind kind;
     struct slice service; /* of PORT and INGRESS; else empty */
     struct slice token;   /* asked for when not empty */
-    const char *const *allowed_hosts; /* further Hosts; "*.example.com" takes subdomains */
+    const char *const
+        *allowed_hosts; /* further Hosts; "*.example.com" takes subdomains */
     unsigned allowed_host_count;
     const char *const *allowed_origins;
     unsigned allowed_origin_count;
@@ -51,15 +52,17 @@ struct gateway {
 struct route {
     enum route_form form;
     struct slice service;
-    struct slice target; /* origin-form for the upstream; may lack its first '/' (see `slash`) */
-    bool slash;          /* a '/' goes in front of `target` */
-    struct slice authority; /* what the client said as its host; empty when it did not matter */
-    struct slice prefix;    /* of the path form: "/orders" */
+    struct slice
+        target; /* origin-form for the upstream; may lack its first '/' (see `slash`) */
+    bool slash; /* a '/' goes in front of `target` */
+    struct slice
+        authority; /* what the client said as its host; empty when it did not matter */
+    struct slice prefix; /* of the path form: "/orders" */
 };
 
 /* Refusals: ERR_NO_ROUTE, METHOD (CONNECT), MISDIRECTED, FORBIDDEN_ORIGIN, UNAUTHORIZED, BAD_REQUEST.
  * *hint (never NULL after a refusal) is a sentence on what to do, a constant. */
-enum err route_request(struct route *r, const struct gateway *g, const struct http_head *head,
-                       const char **hint);
+enum err route_request(struct route *r, const struct gateway *g,
+                       const struct http_head *head, const char **hint);
 
 #endif

@@ -74,7 +74,8 @@ static void resume_pending(struct service *s)
     while (!list_empty(&s->pending))
         list_push_back(&waiting, list_pop_front(&s->pending));
     while (!list_empty(&waiting))
-        exchange_on(container_of(list_pop_front(&waiting), struct exchange, waiting), EV_RESUMED);
+        exchange_on(container_of(list_pop_front(&waiting), struct exchange, waiting),
+                    EV_RESUMED);
 }
 
 static bool is_same(const struct upstream *u, const struct instance *i)
@@ -83,7 +84,8 @@ static bool is_same(const struct upstream *u, const struct instance *i)
 }
 
 /* Keeps what is known of instances that stay; drops those that left or whose place was taken over. */
-static void keep_known(struct service *s, struct upstream **places, const struct instance_list *list)
+static void keep_known(struct service *s, struct upstream **places,
+                       const struct instance_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++) {
         uint32_t index = list->instances[i].index;
@@ -145,8 +147,8 @@ void service_configure(struct service *s, struct settings *settings,
 }
 
 struct service *service_new(struct slice name, struct settings *settings,
-                            const struct service_settings *policy, unsigned workers, struct clock *clock,
-                            struct random *random)
+                            const struct service_settings *policy, unsigned workers,
+                            struct clock *clock, struct random *random)
 {
     struct service *s = calloc(1, sizeof(*s));
 

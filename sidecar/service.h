@@ -48,18 +48,18 @@ struct service {
     struct settings *settings; /* a reference: `policy` points into it */
     const struct service_settings *policy;
     struct instance_list *list; /* a reference; NULL: nothing heard yet */
-    uint64_t *weights;          /* running sums over list->instances, only when weights differ */
-    struct upstream **places;   /* by instance index */
+    uint64_t *weights; /* running sums over list->instances, only when weights differ */
+    struct upstream **places; /* by instance index */
     uint32_t place_count;
-    uint32_t ejected;           /* instances now OPEN, as far as we know */
-    uint32_t turn;              /* round robin */
+    uint32_t ejected; /* instances now OPEN, as far as we know */
+    uint32_t turn;    /* round robin */
     const struct balancer_ops *balancer;
     struct policies policies;
     struct list pending; /* exchanges that wait for the first list */
     uint32_t in_flight;
     uint64_t used_ms;
-    uint64_t asked_ms;   /* when discovery was last asked for it */
-    bool fixed;          /* an ingress's app: its list is ours, never forgotten */
+    uint64_t asked_ms; /* when discovery was last asked for it */
+    bool fixed;        /* an ingress's app: its list is ours, never forgotten */
     struct service_stats stats;
     /* Told when an instance is ejected (so that other workers learn of it). May be NULL. */
     void (*ejection)(struct service *s, const struct upstream *u);
@@ -68,15 +68,15 @@ struct service {
 
 /* `workers` share the limits. */
 struct service *service_new(struct slice name, struct settings *settings,
-                            const struct service_settings *policy, unsigned workers, struct clock *clock,
-                            struct random *random);
+                            const struct service_settings *policy, unsigned workers,
+                            struct clock *clock, struct random *random);
 /* With no exchange left in it. */
 void service_free(struct service *s);
 /* A new list; takes its own reference. Resumes who waited for it. */
 void service_update(struct service *s, struct instance_list *list);
 /* New settings; policies in flight keep what they took at admission. */
-void service_configure(struct service *s, struct settings *settings, const struct service_settings *policy,
-                       unsigned workers);
+void service_configure(struct service *s, struct settings *settings,
+                       const struct service_settings *policy, unsigned workers);
 /* Another worker ejected it. */
 void service_eject(struct service *s, struct slice id);
 

@@ -1,7 +1,7 @@
 #include "sidecar/stats.h"
 
-const uint32_t latency_bounds_ms[LATENCY_BUCKETS - 1] = {1,   2,   5,    10,   25,   50,   100,
-                                                         250, 500, 1000, 2500, 5000, 10000};
+const uint32_t latency_bounds_ms[LATENCY_BUCKETS - 1] = {
+    1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000};
 
 void stats_latency(struct service_stats *s, uint64_t ms)
 {

@@ -13,9 +13,9 @@ enum { LATENCY_BUCKETS = 14 };
 extern const uint32_t latency_bounds_ms[LATENCY_BUCKETS - 1];
 
 struct service_stats {
-    uint64_t requests;              /* finished */
-    uint64_t by_class[6];           /* status / 100; 0: the client never got one */
-    uint64_t by_error[ERR_COUNT];   /* answers of our own making, and broken-off ones */
+    uint64_t requests;            /* finished */
+    uint64_t by_class[6];         /* status / 100; 0: the client never got one */
+    uint64_t by_error[ERR_COUNT]; /* answers of our own making, and broken-off ones */
     uint64_t attempts;
     uint64_t retries;
     uint64_t retries_denied_budget;

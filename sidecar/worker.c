@@ -10,7 +10,7 @@
 
 enum {
     SWEEP_MS = 10 * 1000,
-    FORGET_MS = 60 * 1000,  /* a service without instances that nobody asks for */
+    FORGET_MS = 60 * 1000, /* a service without instances that nobody asks for */
     WANT_AGAIN_MS = 20 * 1000,
     UNKNOWN_LIMIT = 4096, /* names without instances, at once */
 };
@@ -121,8 +121,9 @@ void worker_connection_closed(struct worker *w)
 void worker_count_busy(struct call *c, int by)
 {
     struct worker *w = c->worker;
-    unsigned *count = c->down->listening->gateway.kind == GATEWAY_INGRESS ? &w->busy_inbound
-                                                                          : &w->busy_outbound;
+    unsigned *count = c->down->listening->gateway.kind == GATEWAY_INGRESS
+                          ? &w->busy_inbound
+                          : &w->busy_outbound;
 
     __atomic_store_n(count, *count + (unsigned)by, __ATOMIC_RELAXED);
 }
@@ -214,7 +215,8 @@ static void worker_fini(struct worker *w)
     map_fini(&w->services);
     arena_pool_fini(&w->blocks);
     if (loop_close(&w->loop))
-        log_error("worker.leak", "worker=%u reason=\"a handle was left open\"", w->number);
+        log_error("worker.leak", "worker=%u reason=\"a handle was left open\"",
+                  w->number);
     settings_unref(w->settings);
 }
 
@@ -239,16 +241,21 @@ static void init_lists(struct worker *w)
 
 static void configure_log(struct worker *w)
 {
-    access_log_configure(&w->access_log, w->settings->log.access, w->settings->log.format == LOG_JSON);
+    access_log_configure(&w->access_log, w->settings->log.access,
+                         w->settings->log.format == LOG_JSON);
 }
 
-enum err worker_start(struct worker *w, unsigned number, unsigned workers, struct settings *settings,
-                      const char *via, const struct worker_events *events, struct mailbox *control,
+enum err worker_start(struct worker *w, unsigned number, unsigned workers,
+                      struct settings *settings, const char *via,
+                      const struct worker_events *events, struct mailbox *control,
                       void *control_owner, struct why *why_text)
 {
     enum err e;
 
-    *w = (struct worker){.number = number, .workers = workers, .events = events, .control = control,
+    *w = (struct worker){.number = number,
+                         .workers = workers,
+                         .events = events,
+                         .control = control,
                          .control_owner = control_owner};
     init_lists(w);
     snprintf(w->via, sizeof(w->via), "%s", via);
@@ -284,7 +291,8 @@ void worker_take_settings(struct worker *w, struct settings *settings)
     {
         struct service *s = container_of(at, struct service, node);
 
-        service_configure(s, settings, service_settings_of(settings, slice_of(s->name)), w->workers);
+        service_configure(s, settings, service_settings_of(settings, slice_of(s->name)),
+                          w->workers);
     }
     list_each(at, after, &w->listenings)
         listening_configure(container_of(at, struct listening, all), settings);

@@ -23,7 +23,8 @@ struct worker_events {
     /* The worker met a name it has no list for, or uses one that it should not forget. */
     void (*want)(void *owner, struct slice service);
     /* Ejected there: the other workers learn of it. */
-    void (*ejected)(void *owner, struct worker *by, struct slice service, struct slice instance);
+    void (*ejected)(void *owner, struct worker *by, struct slice service,
+                    struct slice instance);
     /* The report asked for is there; the receiver frees it (report_free). */
     void (*reported)(void *owner, struct worker *by, struct report *r);
 };
@@ -48,22 +49,24 @@ struct worker {
     uint32_t downstream_count, connection_count, listening_count;
     struct list spare_calls;
     uint32_t spare_count;
-    struct list advance; /* client connections whose next request waits for the end of a feeding */
+    struct list
+        advance; /* client connections whose next request waits for the end of a feeding */
     unsigned feeding;
     struct access_log access_log;
     struct timer sweep;
-    char via[32]; /* our pseudonym: the same in all workers */
+    char via[32];                  /* our pseudonym: the same in all workers */
     struct service_stats unrouted; /* requests that named no service */
-    bool draining; /* answers carry Connection: close */
-    bool refusing; /* the app has gone: new requests get ERR_DRAINING */
+    bool draining;                 /* answers carry Connection: close */
+    bool refusing;                 /* the app has gone: new requests get ERR_DRAINING */
     bool closing;
     /* Requests under way, inbound and outbound: written here, read by the control loop (atomic). */
     unsigned busy_inbound, busy_outbound;
 };
 
 /* Control thread. `via` is copied. */
-enum err worker_start(struct worker *w, unsigned number, unsigned workers, struct settings *settings,
-                      const char *via, const struct worker_events *events, struct mailbox *control,
+enum err worker_start(struct worker *w, unsigned number, unsigned workers,
+                      struct settings *settings, const char *via,
+                      const struct worker_events *events, struct mailbox *control,
                       void *control_owner, struct why *why);
 /* Accept on `fd` (which the worker owns from now on). `name`: of PORT and INGRESS, else NULL. `app`: of an
  * ingress, the list with the one instance; the caller's reference is taken over. */

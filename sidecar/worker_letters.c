@@ -37,7 +37,8 @@ static void on_letter(struct letter *letter, void *owner)
     free(l);
 }
 
-static struct worker_letter *letter_new(void (*act)(struct worker *, struct worker_letter *))
+static struct worker_letter *letter_new(void (*act)(struct worker *,
+                                                    struct worker_letter *))
 {
     struct worker_letter *l = calloc(1, sizeof(*l));
 
@@ -190,7 +191,8 @@ static void deliver_ejected(struct letter *letter, void *owner)
 {
     struct worker_letter *l = container_of(letter, struct worker_letter, letter);
 
-    l->worker->events->ejected(owner, l->worker, slice_of(l->service), slice_of(l->instance));
+    l->worker->events->ejected(owner, l->worker, slice_of(l->service),
+                               slice_of(l->instance));
     free(l);
 }
 
@@ -202,7 +204,8 @@ static void deliver_report(struct letter *letter, void *owner)
     free(l);
 }
 
-static struct worker_letter *letter_home(struct worker *w, void (*deliver)(struct letter *, void *))
+static struct worker_letter *letter_home(struct worker *w,
+                                         void (*deliver)(struct letter *, void *))
 {
     struct worker_letter *l = letter_new(NULL);
 
