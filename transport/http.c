@@ -1,5 +1,7 @@
 #include "transport/http.h"
 
+#include "transport/http_text.h"
+
 #define WORD(text)                                                                       \
     {                                                                                    \
         text, sizeof(text) - 1                                                           \
@@ -11,7 +13,7 @@ static const struct slice field_names[HTTP_FIELD_IDS] = {
 #undef X
 };
 
-/* By length, so that an unknown name costs a look at one row. */
+/* By length, so that an unknown name costs a look at one row. Each ends in FIELD_OTHER. */
 /* clang-format off */
 static const uint8_t ids_by_size[][8] = {
     [2]  = {FIELD_ID_TE},
@@ -40,26 +42,15 @@ static const uint8_t ids_by_size[][8] = {
 
 enum { SIZES = sizeof(ids_by_size) / sizeof(ids_by_size[0]) };
 
-/* `lower` is in lower case, letters, digits and '-': of what a token may hold, setting
- * one bit makes equal only what differs in case. */
-static bool name_is(const char *name, const char *lower, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        if ((name[i] | 0x20) != lower[i])
-            return false;
-    return true;
-}
-
 enum http_field_id http_field_id(struct slice name)
 {
     const uint8_t *row;
 
     if (name.size >= SIZES)
         return FIELD_OTHER;
-    row = ids_by_size[name.size];
-    for (unsigned i = 0; i < 8 && row[i] != FIELD_OTHER; i++)
-        if (name_is(name.base, field_names[row[i]].base, name.size))
-            return row[i];
+    for (row = ids_by_size[name.size]; *row != FIELD_OTHER; row++)
+        if (text_is(name.base, field_names[*row].base, name.size))
+            return *row;
     return FIELD_OTHER;
 }
 

@@ -1,3 +1,4 @@
+#include "transport/http_text.h"
 #include "transport/http_validate.h"
 
 /* What the Connection fields of a head say, together. */
@@ -10,35 +11,41 @@ struct connection {
 
 static void connection_note(struct connection *c, struct slice token)
 {
-    if (slice_equals_nocase(token, SLICE("close")))
+    if (TEXT_IS(token, "close"))
         c->close = true;
-    else if (slice_equals_nocase(token, SLICE("keep-alive")))
+    else if (TEXT_IS(token, "keep-alive"))
         c->keep_alive = true;
-    else if (slice_equals_nocase(token, SLICE("upgrade")))
+    else if (TEXT_IS(token, "upgrade"))
         c->upgrade = true;
     else if (token.size)
         c->more = true;
+}
+
+static void connection_note_all(struct connection *c, struct slice list)
+{
+    if (TEXT_IS(list, "keep-alive"))
+        c->keep_alive = true;
+    else
+        while (list.base)
+            connection_note(c, slice_next(&list, ','));
 }
 
 static struct connection connection_of(const struct http_head *h)
 {
     struct connection c = {false, false, false, false};
 
-    if (!head_has(h, FIELD_ID_CONNECTION))
-        return c;
-    for (unsigned i = 0; i < h->count; i++) {
-        struct slice list = h->fields[i].value;
-
-        while (h->fields[i].id == FIELD_ID_CONNECTION && list.base)
-            connection_note(&c, slice_next(&list, ','));
-    }
+    for (unsigned i = 0; i < h->count; i++)
+        if (h->fields[i].id == FIELD_ID_CONNECTION)
+            connection_note_all(&c, h->fields[i].value);
     return c;
 }
 
 static void connection_apply(struct http_head *h)
 {
-    struct connection c = connection_of(h);
+    struct connection c = {false, false, false, false};
 
+    if (head_has(h, FIELD_ID_CONNECTION))
+        c = connection_of(h);
     h->keep_alive = !c.close && (h->minor == 1 || c.keep_alive);
     h->upgrade = c.upgrade && h->minor == 1 && head_has(h, FIELD_ID_UPGRADE);
     h->connection_names = c.more;
@@ -80,7 +87,7 @@ static bool expects_something_else(struct http_head *h)
 {
     for (unsigned i = 0; i < h->count; i++)
         if (h->fields[i].id == FIELD_ID_EXPECT &&
-            !slice_equals_nocase(h->fields[i].value, SLICE("100-continue")))
+            !TEXT_IS(h->fields[i].value, "100-continue"))
             return true;
     return false;
 }

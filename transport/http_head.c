@@ -2,7 +2,7 @@
 
 #include "transport/http_validate.h"
 
-enum { VERSION = 8, EMPTY_LINE = 2 }; /* "HTTP/1.1" and "\r\n" */
+enum { VERSION = 8, LINE_END = 2 }; /* "HTTP/1.1" and "\r\n" */
 
 #define BIT(id) (1ull << FIELD_ID_##id)
 #define SINGLE_FRAMING (BIT(CONTENT_LENGTH) | BIT(TRANSFER_ENCODING))
@@ -20,19 +20,26 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* The line without its CRLF ends at `end`; *next is where the following one begins. */
-static const char *field_build(struct slice name, const char *end, struct http_field *f)
+/* The line ends in CRLF at `end`, so blanks end there at the latest. */
+static struct slice value_trim(const char *value, const char *end)
+{
+    while (is_blank(*value))
+        value++;
+    while (end > value && is_blank(end[-1]))
+        end--;
+    return slice_from(value, end - value);
+}
+
+/* The line without its CRLF ends at `end`. */
+static inline const char *field_build(struct slice name, const char *end,
+                                      struct http_field *f)
 {
     const char *value = name.base + name.size + 1;
 
     if (name.size == 0 || end < value || !is_line_end(end) || value[-1] != ':')
         return "a field line that is not \"name: value\" and CRLF";
-    while (value < end && is_blank(*value))
-        value++;
-    while (end > value && is_blank(end[-1]))
-        end--;
     f->name = name;
-    f->value = slice_from(value, end - value);
+    f->value = value_trim(value, end);
     f->id = http_field_id(name);
     return http_is_value(f->value) ? NULL
                                    : "a control character or a folded line in a field";
@@ -41,15 +48,15 @@ static const char *field_build(struct slice name, const char *end, struct http_f
 const char *http_fields_build(const struct http_raw *raw, uint32_t from, uint64_t single,
                               struct http_field *fields, uint64_t *present)
 {
-    const char *base = raw->bytes.base, *end = base + raw->bytes.size - EMPTY_LINE;
+    const char *base = raw->bytes.base;
     uint64_t seen = 0;
 
-    if (!is_line_end(end) || base + from != (raw->count ? base + raw->names[0].at : end))
+    if (!is_line_end(base + raw->names[raw->count].at) || from != raw->names[0].at)
         return "a line that does not end in CRLF, or begins with a space";
     for (unsigned i = 0; i < raw->count; i++) {
-        const char *next = i + 1 < raw->count ? base + raw->names[i + 1].at : end;
         struct slice name = slice_from(base + raw->names[i].at, raw->names[i].size);
-        const char *problem = field_build(name, next - EMPTY_LINE, &fields[i]);
+        const char *end = base + raw->names[i + 1].at - LINE_END;
+        const char *problem = field_build(name, end, &fields[i]);
 
         if (problem)
             return problem;
@@ -64,7 +71,7 @@ const char *http_fields_build(const struct http_raw *raw, uint32_t from, uint64_
 /* Where the start line ends, its CRLF not counted. */
 static uint32_t start_line_size(const struct http_raw *raw)
 {
-    return (raw->count ? raw->names[0].at : raw->bytes.size - EMPTY_LINE) - EMPTY_LINE;
+    return raw->names[0].at - LINE_END;
 }
 
 static bool is_digit(char c)
@@ -113,7 +120,7 @@ static enum err request_line_build(const struct http_raw *raw, struct http_head 
 enum err http_request_build(const struct http_raw *raw, struct http_field *fields,
                             struct http_head *h, const char **problem)
 {
-    uint32_t from = start_line_size(raw) + EMPTY_LINE;
+    uint32_t from = start_line_size(raw) + LINE_END;
     enum err e = request_line_build(raw, h, problem);
 
     if (e)
@@ -149,7 +156,7 @@ enum err http_response_build(const struct http_raw *raw, bool to_head,
                              const char **problem)
 {
     if ((*problem = status_line_problem(raw, h)) ||
-        (*problem = http_fields_build(raw, start_line_size(raw) + EMPTY_LINE,
+        (*problem = http_fields_build(raw, start_line_size(raw) + LINE_END,
                                       SINGLE_FRAMING, fields, &h->present)))
         return ERR_BAD_RESPONSE;
     h->fields = fields;

@@ -12,8 +12,8 @@
 #include "transport/http_reader.h"
 
 struct http_raw {
-    struct slice bytes; /* with the empty line at its end */
-    const struct http_name *names;
+    struct slice bytes;      /* with the empty line at its end */
+    struct http_name *names; /* and one place more */
     unsigned count;
     struct http_name target; /* requests */
 };

@@ -11,7 +11,7 @@
 struct http_partial {
     uint32_t size;
     uint32_t capacity;
-    struct http_name names[HTTP_FIELD_LIMIT];
+    struct http_name names[HTTP_FIELD_LIMIT + 1];
     char bytes[];
 };
 

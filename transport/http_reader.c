@@ -181,10 +181,19 @@ static enum err informational_note(struct http_reader *r, unsigned status,
     return ERR_OK;
 }
 
+/* The empty line at the end stands where one more name would. */
+static struct http_raw raw_of(const struct http_reader *r, struct slice bytes)
+{
+    struct http_name *names = partial_names(r);
+
+    names[r->count] = (struct http_name){bytes.size - 2, 0};
+    return (struct http_raw){bytes, names, r->count, r->target};
+}
+
 static enum err head_deliver(struct http_reader *r, struct slice bytes,
                              const char **problem)
 {
-    struct http_raw raw = {bytes, partial_names(r), r->count, r->target};
+    struct http_raw raw = raw_of(r, bytes);
     struct http_head h = {.status = 0};
     enum err e =
         r->side == HTTP_REQUESTS
@@ -322,9 +331,7 @@ static enum err chunk_line(struct http_reader *r, struct slice *rest,
 static enum err trailers_deliver(struct http_reader *r, struct slice bytes,
                                  const char **problem)
 {
-    struct http_raw raw = {
-        bytes, partial_names(r), r->count, {0, 0}
-    };
+    struct http_raw raw = raw_of(r, bytes);
     struct http_field *fields = r->scratch->fields;
     uint64_t present;
 

@@ -57,7 +57,7 @@ struct http_name {
 /* One per loop: the fields of the head being read. */
 struct http_scratch {
     struct http_field fields[HTTP_FIELD_LIMIT];
-    struct http_name names[HTTP_FIELD_LIMIT];
+    struct http_name names[HTTP_FIELD_LIMIT + 1]; /* and where the last line ends */
 };
 
 struct http_partial; /* a head that came in pieces */

@@ -2,43 +2,28 @@
 
 #include <arpa/inet.h>
 
-enum { TOKEN = 1, TARGET = 2, NAME = 4, VALUE = 8, DIGIT = 16, HEXADECIMAL = 32 };
+#include "transport/http_text.h"
 
-#define ALL(bits) ((bits) | VALUE)
-#define LETTER ALL(TOKEN | TARGET | NAME)
+enum { TOKEN = 1, NAME = 2, DIGIT = 4, HEXADECIMAL = 8 };
+
+#define LETTER (TOKEN | NAME)
 #define HEX_LETTER (LETTER | HEXADECIMAL)
 #define NUMBER (LETTER | DIGIT | HEXADECIMAL)
-#define IN_TOKEN ALL(TOKEN | TARGET)
-#define VISIBLE ALL(TARGET)
 
 /* clang-format off */
 static const uint8_t classes[256] = {
-    ['\t'] = VALUE, [' '] = VALUE, ['#'] = ALL(TOKEN),
     ['0' ... '9'] = NUMBER,
     ['A' ... 'F'] = HEX_LETTER, ['G' ... 'Z'] = LETTER,
     ['a' ... 'f'] = HEX_LETTER, ['g' ... 'z'] = LETTER,
     ['-'] = LETTER, ['.'] = LETTER, ['_'] = LETTER, ['~'] = LETTER,
-    ['!'] = IN_TOKEN, ['$'] = IN_TOKEN, ['%'] = IN_TOKEN, ['&'] = IN_TOKEN, ['\''] = IN_TOKEN,
-    ['*'] = IN_TOKEN, ['+'] = IN_TOKEN, ['^'] = IN_TOKEN, ['`'] = IN_TOKEN, ['|'] = IN_TOKEN,
-    ['"'] = VISIBLE, ['('] = VISIBLE, [')'] = VISIBLE, [','] = VISIBLE, ['/'] = VISIBLE,
-    [':'] = VISIBLE, [';'] = VISIBLE, ['<'] = VISIBLE, ['='] = VISIBLE, ['>'] = VISIBLE,
-    ['?'] = VISIBLE, ['@'] = VISIBLE, ['['] = VISIBLE, ['\\'] = VISIBLE, [']'] = VISIBLE,
-    ['{'] = VISIBLE, ['}'] = VISIBLE,
-    [0x80 ... 0xff] = VALUE,
+    ['!'] = TOKEN, ['#'] = TOKEN, ['$'] = TOKEN, ['%'] = TOKEN, ['&'] = TOKEN, ['\''] = TOKEN,
+    ['*'] = TOKEN, ['+'] = TOKEN, ['^'] = TOKEN, ['`'] = TOKEN, ['|'] = TOKEN,
 };
 /* clang-format on */
 
 static bool is(char c, unsigned class)
 {
     return classes[(unsigned char)c] & class;
-}
-
-static bool all_are(struct slice s, unsigned class)
-{
-    for (size_t i = 0; i < s.size; i++)
-        if (!is(s.base[i], class))
-            return false;
-    return true;
 }
 
 bool http_char_is_token(char c)
@@ -48,62 +33,52 @@ bool http_char_is_token(char c)
 
 bool http_is_token(struct slice s)
 {
-    return s.size > 0 && all_are(s, TOKEN);
-}
-
-/* Eight bytes at once: the high bit of each byte that is a control, or 0x7f. May report a
- * byte beside a real one, never miss one (bit tricks of Hacker's Delight §6-1). */
-static uint64_t controls(uint64_t x)
-{
-    const uint64_t ones = UINT64_MAX / 255, highs = ones * 0x80;
-    uint64_t del = x ^ ones * 0x7f;
-
-    return (((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & highs;
-}
-
-static uint64_t eight(const char *p)
-{
-    uint64_t x;
-
-    memcpy(&x, p, sizeof(x));
-    return x;
-}
-
-bool http_is_value(struct slice s)
-{
-    uint64_t found = 0;
-
-    if (s.size < 8)
-        return all_are(s, VALUE);
-    for (size_t i = 0; i + 8 < s.size; i += 8)
-        found |= controls(eight(s.base + i));
-    found |= controls(eight(s.base + s.size - 8));
-    return !found || all_are(s, VALUE); /* it may have been a tab */
-}
-
-static bool name_is_valid(struct slice name)
-{
-    for (size_t i = 0; i < name.size; i++) {
-        if (is(name.base[i], NAME))
-            continue;
-        if (name.base[i] != '%' || i + 2 >= name.size ||
-            !is(name.base[i + 1], HEXADECIMAL) || !is(name.base[i + 2], HEXADECIMAL))
+    for (size_t i = 0; i < s.size; i++)
+        if (!is(s.base[i], TOKEN))
             return false;
-        i += 2;
-    }
-    return name.size > 0;
+    return s.size > 0;
 }
 
-static bool ipv6_is_valid(struct slice inside)
+bool http_value_with_tabs(struct slice s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (s.base[i] != '\t' && text_any(s.base + i, 1, text_controls))
+            return false;
+    return true;
+}
+
+static bool is_encoded(struct slice s, size_t at)
+{
+    return s.base[at] == '%' && at + 2 < s.size && is(s.base[at + 1], HEXADECIMAL) &&
+           is(s.base[at + 2], HEXADECIMAL);
+}
+
+/* How many bytes at the beginning can be a name. */
+static size_t name_size(struct slice s)
+{
+    size_t i = 0;
+
+    for (;;)
+        if (i < s.size && is(s.base[i], NAME))
+            i++;
+        else if (i < s.size && is_encoded(s, i))
+            i += 3;
+        else
+            return i;
+}
+
+/* The same for an address in brackets, or 0. */
+static size_t ipv6_size(struct slice s)
 {
     char text[INET6_ADDRSTRLEN];
     struct in6_addr address;
+    size_t end = slice_find(s, ']');
 
-    if (inside.size >= sizeof(text) || memchr(inside.base, 0, inside.size))
-        return false;
-    memcpy(text, inside.base, inside.size);
-    text[inside.size] = 0;
-    return inet_pton(AF_INET6, text, &address) == 1;
+    if (end == s.size || end - 1 >= sizeof(text) || memchr(s.base, 0, end))
+        return 0;
+    memcpy(text, s.base + 1, end - 1);
+    text[end - 1] = 0;
+    return inet_pton(AF_INET6, text, &address) == 1 ? end + 1 : 0;
 }
 
 /* RFC 3986 §3.2.3: *DIGIT, so ":" alone is a port not given. */
@@ -116,16 +91,14 @@ static bool port_is_valid(struct slice port)
 
 const char *http_host_problem(struct slice host)
 {
-    bool bracketed = host.size > 0 && host.base[0] == '[';
-    size_t end = slice_find(host, bracketed ? ']' : ':');
-    struct slice rest = slice_after(host, end + bracketed);
+    size_t end = host.size && host.base[0] == '[' ? ipv6_size(host) : name_size(host);
+    struct slice rest = slice_after(host, end);
 
     if (host.size == 0)
         return "the host is empty";
-    if (bracketed ? end == host.size || !ipv6_is_valid(slice_from(host.base + 1, end - 1))
-                  : !name_is_valid(slice_first(host, end)))
+    if (end == 0 || (rest.size && rest.base[0] != ':'))
         return "the host is malformed";
-    if (rest.size && (rest.base[0] != ':' || !port_is_valid(slice_after(rest, 1))))
+    if (rest.size && !port_is_valid(slice_after(rest, 1)))
         return "the host's port is malformed";
     return NULL;
 }
@@ -152,7 +125,7 @@ static const char *absolute_problem(struct slice target)
 
 const char *http_target_problem(enum http_method method, struct slice target)
 {
-    if (!all_are(target, TARGET))
+    if (text_any(target.base, target.size, text_outside_target))
         return "the request target holds a character that must be encoded";
     if (method == METHOD_CONNECT)
         return http_host_problem(target);

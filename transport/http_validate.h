@@ -8,12 +8,18 @@
 #define TRANSPORT_HTTP_VALIDATE_H
 
 #include "transport/http.h"
+#include "transport/http_text.h"
 
 /* RFC 9110 §5.6.2. */
 bool http_char_is_token(char c);
 bool http_is_token(struct slice s);
-/* RFC 9110 §5.5: no controls but HTAB. */
-bool http_is_value(struct slice s);
+/* RFC 9110 §5.5: no controls but HTAB. Most values hold no tab either, and that is quick to see. */
+bool http_value_with_tabs(struct slice s);
+
+static inline bool http_is_value(struct slice s)
+{
+    return !text_any(s.base, s.size, text_controls) || http_value_with_tabs(s);
+}
 
 /* RFC 9112 §3.2, by method: origin-form, absolute-form, authority-form for CONNECT only,
  * '*' for OPTIONS only. Visible ASCII, no fragment, no userinfo. */
