@@ -78,6 +78,8 @@ static enum err want_new(struct catalog *c, struct slice name)
         return e;
     s->wanted_ms = loop_now(c->loop);
     state_recall(c, s);
+    if (list_empty(&s->sources))
+        service_touch(s); /* no registry: nobody else will answer */
     return ERR_OK;
 }
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "discovery/catalog_parts.h"
-#include "discovery/record.h"
+#include "discovery/instance_json.h"
 #include "sidecar/core/log.h"
 
 enum {
@@ -78,18 +78,18 @@ static void drop_old(struct state *s)
 
 static void recall_source(struct source *s, const json_t *records, uint64_t saved)
 {
-    struct record r;
+    struct instance_json r;
     bool ignored = false;
     size_t i;
     json_t *at;
 
     json_array_foreach(records, i, at)
     {
-        if (record_read(&r, at, NULL))
+        if (instance_json_read(&r, at, NULL))
             continue;
         r.instance.source = member_url(s->member);
         instance_set_put(&s->kept, &r.instance, &ignored);
-        record_fini(&r);
+        instance_json_fini(&r);
     }
     if (instance_set_count(&s->kept) > 0)
         s->stale_since_wall_ms = saved;
@@ -118,7 +118,7 @@ void state_recall(struct catalog *c, struct service *s)
 static void add_records(json_t *records, const struct instance_set *set)
 {
     list_each(at, after, &set->held)
-        json_array_append_new(records, record_write(instance_held(at)));
+        json_array_append_new(records, instance_json_write(instance_held(at)));
 }
 
 static json_t *collect_registries(const struct service *s)

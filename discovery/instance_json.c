@@ -1,4 +1,4 @@
-#include "discovery/record.h"
+#include "discovery/instance_json.h"
 
 #include <stdlib.h>
 
@@ -28,7 +28,7 @@ static enum err want_weight(const json_t *object, uint32_t *out, struct why *w)
     return ERR_OK;
 }
 
-static enum err want_address(const json_t *object, struct record *r, struct why *w)
+static enum err want_address(const json_t *object, struct instance_json *r, struct why *w)
 {
     const char *text = NULL;
     enum err e = want_text(object, "address", &text, w);
@@ -67,7 +67,7 @@ static enum err want_pairs(const json_t *object, struct pairs *out, struct why *
     return ERR_OK;
 }
 
-static enum err read_all(struct record *r, const json_t *object, struct why *w)
+static enum err read_all(struct instance_json *r, const json_t *object, struct why *w)
 {
     enum err e = want_address(object, r, w);
 
@@ -82,11 +82,11 @@ static enum err read_all(struct record *r, const json_t *object, struct why *w)
     return e ? e : instance_check(&r->instance, w);
 }
 
-enum err record_read(struct record *r, const json_t *object, struct why *w)
+enum err instance_json_read(struct instance_json *r, const json_t *object, struct why *w)
 {
     enum err e;
 
-    *r = (struct record){
+    *r = (struct instance_json){
         .instance = {.weight = 1, .version = ""}
     };
     if (!json_is_object(object))
@@ -94,11 +94,11 @@ enum err record_read(struct record *r, const json_t *object, struct why *w)
     r->instance.draining = json_is_true(json_object_get(object, "draining"));
     e = read_all(r, object, w);
     if (e)
-        record_fini(r);
+        instance_json_fini(r);
     return e;
 }
 
-void record_fini(struct record *r)
+void instance_json_fini(struct instance_json *r)
 {
     free(r->instance.metadata.items);
     r->instance.metadata = (struct pairs){0};
@@ -113,7 +113,7 @@ static json_t *write_pairs(const struct pairs *p)
     return map;
 }
 
-json_t *record_write(const struct instance *i)
+json_t *instance_json_write(const struct instance *i)
 {
     char address[ADDRESS_TEXT];
 
