@@ -82,6 +82,12 @@ def wait_for(condition, process, seconds=10):
         time.sleep(0.02)
 
 
+def test_the_image_is_built_from_files_that_there_are():
+    sources = re.findall(r"^COPY (?!--from)(\S+) ", CONTAINERFILE, re.M)
+    assert {"config", "transport", "health", "discovery", "sidecar"} <= set(sources)
+    assert all((ROOT / source).exists() for source in sources)
+
+
 def test_it_holds_the_binary_its_libraries_and_no_shell(rootfs):
     programs = [p for p in rootfs.rglob("*") if p.is_file() and os.access(p, os.X_OK)]
     assert rootfs / "csidecar" in programs
