@@ -40,7 +40,7 @@ TEST(hands_out_nothing_past_its_limit)
 
 TEST(joins_older_blocks)
 {
-    struct memory other = {NULL};
+    struct memory other = {0};
     char *text = memory_copy(&other, SLICE("old"));
 
     memory_take(&m, 10);

@@ -127,8 +127,8 @@ static struct sample before;
 static const char *differs(const char *yaml)
 {
     static char path[64];
-    struct tree tree = {NULL};
-    struct memory memory = {NULL};
+    struct tree tree = {0};
+    struct memory memory = {0};
     bool yes;
 
     assert_int_equal(sample_decode("workers: 2\nmetadata: {a: b}\nlisten: [x]"), ERR_OK);
