@@ -27,7 +27,7 @@ static void print_key(struct printer *p, const char *key, unsigned depth)
 {
     line(p, depth);
     if (p->json)
-        text_add_json(p->out, slice_of(key));
+        scalar_print_quoted(slice_of(key), p->out);
     else
         scalar_print_text(&(struct field){0}, key, false, p->out);
     add(p, ":");
@@ -64,12 +64,12 @@ static void print_pairs(struct printer *p, const struct field *f, const char *me
     add(p, " {");
     for (unsigned i = 0; i < pairs->count; i++) {
         add(p, i ? ", " : "");
-        text_add_json(p->out, slice_of(pairs->items[i].key));
+        scalar_print_quoted(slice_of(pairs->items[i].key), p->out);
         add(p, ": ");
         if (f->flags & FIELD_SECRET)
             add(p, "\"(set)\"");
         else
-            text_add_json(p->out, slice_of(pairs->items[i].value));
+            scalar_print_quoted(slice_of(pairs->items[i].value), p->out);
     }
     add(p, "}");
 }

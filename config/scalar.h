@@ -26,6 +26,8 @@ enum err scalar_split(const struct field *f, struct slice s, struct texts *out,
 void scalar_print(const struct field *f, const void *member, bool json, struct text *out);
 void scalar_print_text(const struct field *f, const char *value, bool json,
                        struct text *out);
+/* In double quotes, as both JSON and YAML read it. */
+void scalar_print_quoted(struct slice s, struct text *out);
 /* "count", "duration", "list of texts", ... for people. */
 const char *scalar_kind(const struct field *f);
 /* "from 1 to 64", "1ms to 1h", "one of a, b"; empty when all is allowed. */

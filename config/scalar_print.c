@@ -21,12 +21,51 @@ static bool is_plain(const char *s)
     return s[0] && (s[0] > '9' || s[0] == '/') && strspn(s, allowed) == strlen(s);
 }
 
+/* What YAML refuses or folds inside quotes though JSON takes it (YAML 1.1 §5.1): DEL, C1 controls, line and
+ * paragraph separators, the byte order mark, the last two of the plane. The code, or 0. */
+static unsigned needs_escape(const unsigned char *c, size_t left)
+{
+    unsigned code = 0;
+
+    if (c[0] == 0x7f)
+        return 0x7f;
+    if (c[0] == 0xc2 && left > 1 && c[1] < 0xa0)
+        return c[1];
+    if ((c[0] & 0xf0) == 0xe0 && left > 2)
+        code = (c[0] & 0xfu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
+    return code == 0x2028 || code == 0x2029 || code == 0xfeff || code >= 0xfffe ? code
+                                                                                : 0;
+}
+
+void scalar_print_quoted(struct slice s, struct text *out)
+{
+    struct text json = {.limit = 8 * s.size + 16};
+    size_t done = 0;
+
+    text_add_json(&json, s);
+    for (size_t i = 0; i < json.size; i++) {
+        unsigned code = needs_escape((const unsigned char *)json.base + i, json.size - i);
+
+        if (!code)
+            continue;
+        text_add(out, slice_from(json.base + done, i - done));
+        text_addf(out, "\\u%04x", code);
+        i += code == 0x7f ? 0 : code < 0x100 ? 1 : 2;
+        done = i + 1;
+    }
+    if (json.failed)
+        out->failed = true;
+    else
+        text_add(out, slice_from(json.base + done, json.size - done));
+    text_fini(&json);
+}
+
 static void print_quoted(const char *s, bool json, struct text *out)
 {
     if (!json && is_plain(s))
         add(out, s);
     else
-        text_add_json(out, slice_of(s));
+        scalar_print_quoted(slice_of(s), out);
 }
 
 /* scheme://user:password@host -> scheme://user:***@host */

@@ -66,6 +66,19 @@ TEST(writes_one_key_a_line)
         strstr(out.base, "    instances:\n      -\n        address: \"x:1\"\n"));
 }
 
+TEST(characters_that_yaml_refuses_are_escaped)
+{
+    static const char odd[] =
+        "metadata: {a: \"\\u007f\\u0085\\u009e\\u2028\\ufeff\\u00e9\"}";
+
+    assert_int_equal(sample_decode(odd), ERR_OK);
+    settings_print_yaml(sample_fields, &sample, &out);
+    assert_non_null(strstr(out.base, "\\u007f\\u0085\\u009e\\u2028\\ufeff\xc3\xa9"));
+    assert_int_equal(sample_decode(out.base), ERR_OK);
+    assert_string_equal(sample.metadata.items[0].value,
+                        "\x7f\xc2\x85\xc2\x9e\xe2\x80\xa8\xef\xbb\xbf\xc3\xa9");
+}
+
 TEST(json_is_json)
 {
     json_t *json;
@@ -156,7 +169,7 @@ TEST(sees_what_a_reload_must_not_change)
 
 TESTS(RUN_WITH(yaml_decodes_to_the_same_settings),
       RUN_WITH(the_defaults_survive_the_round_too), RUN_WITH(writes_one_key_a_line),
-      RUN_WITH(json_is_json), RUN_WITH(json_decodes_to_the_same_settings),
-      RUN_WITH(never_prints_a_secret),
+      RUN_WITH(characters_that_yaml_refuses_are_escaped), RUN_WITH(json_is_json),
+      RUN_WITH(json_decodes_to_the_same_settings), RUN_WITH(never_prints_a_secret),
       RUN_WITH(does_not_print_what_cannot_stand_in_a_file),
       RUN_WITH(documents_each_setting), RUN_WITH(sees_what_a_reload_must_not_change))
