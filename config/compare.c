@@ -1,4 +1,5 @@
 /* settings_start_only_differs: what a reload cannot change. */
+#include <assert.h>
 #include <stdio.h>
 
 #include "config/settings.h"
@@ -86,16 +87,82 @@ static void path_push(char *path, size_t size, const char *key)
 }
 
 static bool differs_in(const struct field *fields, const char *a, const char *b,
+                       char *path, size_t size);
+
+/* A list counts as a whole, the way it is printed. */
+static bool list_differs(const struct field *f, const char *a, const char *b)
+{
+    const struct field alone[] = {*f, FIELDS_END};
+    struct text x = {.limit = 1 << 20}, y = {.limit = 1 << 20};
+    bool same;
+
+    if (!(f->flags & FIELD_START_ONLY))
+        return false;
+    settings_print_yaml(alone, a, &x);
+    settings_print_yaml(alone, b, &y);
+    same = !x.failed && !y.failed && slice_equals(text_slice(&x), text_slice(&y));
+    text_fini(&x);
+    text_fini(&y);
+    return !same;
+}
+
+/* What stands for an item that is not there: START_ONLY settings in maps are empty by default. */
+static const struct {
+    _Alignas(max_align_t) char bytes[4096];
+} nothing;
+
+static const char *item_named(const struct field *f, const struct items *items,
+                              const char *name)
+{
+    const char *item = items->base;
+
+    for (unsigned i = 0; i < items->count; i++, item += f->item_size)
+        if (strcmp(*(const char *const *)(item + f->name_offset), name) == 0)
+            return item;
+    return nothing.bytes;
+}
+
+/* Each item of `a` against the one of its name in `b`. */
+static bool map_differs(const struct field *f, const char *a, const char *b, char *path,
+                        size_t size)
+{
+    const struct items *x = (const struct items *)a, *y = (const struct items *)b;
+    const char *item = x->base;
+    size_t used = strlen(path);
+
+    assert(f->item_size <= sizeof(nothing.bytes));
+    for (unsigned i = 0; i < x->count; i++, item += f->item_size) {
+        const char *name = *(const char *const *)(item + f->name_offset);
+
+        path_push(path, size, name);
+        if (differs_in(f->fields, item, item_named(f, y, name), path, size))
+            return true;
+        path[used] = 0;
+    }
+    return false;
+}
+
+static bool field_differs(const struct field *f, const char *a, const char *b, char *path,
+                          size_t size)
+{
+    if (f->kind == FIELD_GROUP)
+        return differs_in(f->fields, a + f->offset, b + f->offset, path, size);
+    if (f->kind == FIELD_MAP)
+        return map_differs(f, a + f->offset, b + f->offset, path, size) ||
+               map_differs(f, b + f->offset, a + f->offset, path, size);
+    if (f->kind == FIELD_LIST)
+        return list_differs(f, a, b);
+    return differs(f, a, b);
+}
+
+static bool differs_in(const struct field *fields, const char *a, const char *b,
                        char *path, size_t size)
 {
     size_t used = strlen(path);
 
     for (const struct field *f = fields; f->key; f++) {
         path_push(path, size, f->key);
-        if (f->kind == FIELD_GROUP &&
-            differs_in(f->fields, a + f->offset, b + f->offset, path, size))
-            return true;
-        if (differs(f, a, b))
+        if (field_differs(f, a, b, path, size))
             return true;
         path[used] = 0;
     }

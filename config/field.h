@@ -51,10 +51,12 @@ enum field_kind {
 };
 
 enum field_flag {
-    FIELD_START_ONLY = 1, /* a reload that changes it is refused with a clear error */
-    FIELD_SECRET = 2,     /* never printed, only "set" */
-    FIELD_SHORT = 4,      /* a list item may be a bare scalar: it goes to this field */
-    FIELD_URL = 8,        /* commas belong to it: flags and variables split at spaces. The
+    FIELD_START_ONLY =
+        1, /* a reload that changes it is refused with a clear error; of a LIST: that
+                             changes anything in it; within a MAP: its default must be empty */
+    FIELD_SECRET = 2, /* never printed, only "set" */
+    FIELD_SHORT = 4,  /* a list item may be a bare scalar: it goes to this field */
+    FIELD_URL = 8,    /* commas belong to it: flags and variables split at spaces. The
                              password        in one is never printed */
     FIELD_NOT_IN_FILE = 16, /* by variable or flag alone; not printed */
 };

@@ -67,17 +67,17 @@ static const struct field health[] = {
 };
 
 #define APP_FIELDS \
-    TEXT    (struct app_settings, id, "id", NULL, "of this instance; unless set a new one each start"), \
+    TEXT    (struct app_settings, id, "id", NULL, "of this instance; unless set a new one each start", .flags = FIELD_START_ONLY), \
     TEXT    (struct app_settings, version, "version", NULL, "registered; unless set the top level's"), \
-    TEXT    (struct app_settings, host, "host", NULL, "an IP or unix:/path; unless set 127.0.0.1, then ::1"), \
-    COUNT   (struct app_settings, port, "port", "0", 0, 65535, "the app listens here; 0: no app, or chosen by run"), \
+    TEXT    (struct app_settings, host, "host", NULL, "an IP or unix:/path; unless set 127.0.0.1, then ::1", .flags = FIELD_START_ONLY), \
+    COUNT   (struct app_settings, port, "port", "0", 0, 65535, "the app listens here; 0: no app, or chosen by run", .flags = FIELD_START_ONLY), \
     COUNT   (struct app_settings, weight, "weight", "1", 1, 65535, "share of the calls among the instances"), \
     TEXT    (struct app_settings, advertise, "advertise", NULL, "registered address; unless set the top level's"), \
-    TEXT    (struct app_settings, ingress, "ingress", NULL, "listen address of an ingress for this app"), \
+    TEXT    (struct app_settings, ingress, "ingress", NULL, "listen address of an ingress for this app", .flags = FIELD_START_ONLY), \
     PAIRS   (struct app_settings, metadata, "metadata", "registered; added to the top level's")
 
 static const struct field app[] = {
-    TEXT    (struct app_settings, name, "name", NULL, "of its service; unless set the top level's", .check = name_check),
+    TEXT    (struct app_settings, name, "name", NULL, "of its service; unless set the top level's", .check = name_check, .flags = FIELD_START_ONLY),
     APP_FIELDS,
     GROUP   (struct app_settings, health, "health", health, "is the app well?"),
     FIELDS_END,
@@ -241,12 +241,12 @@ static const struct field run[] = {
 };
 
 const struct field settings_fields[] = {
-    TEXT    (struct settings, name, "name", NULL, "of the app's service; unless set the command's or directory's", .check = name_check),
+    TEXT    (struct settings, name, "name", NULL, "of the app's service; unless set the command's or directory's", .check = name_check, .flags = FIELD_START_ONLY),
     TEXT    (struct settings, version, "version", NULL, "of the app, registered"),
     TEXT    (struct settings, advertise, "advertise", "auto", "registered address: auto, IP or IP:PORT"),
     PAIRS   (struct settings, metadata, "metadata", "of the app, registered"),
     GROUP   (struct settings, app, "app", app, "the app beside us"),
-    LIST    (struct settings, apps, "apps", struct app_settings, apps, "several apps beside us; app.health holds for all"),
+    LIST    (struct settings, apps, "apps", struct app_settings, apps, "several apps beside us; app.health holds for all", .flags = FIELD_START_ONLY),
     GROUP   (struct settings, registry, "registry", registry, "where services are listed"),
     GROUP   (struct settings, proxy, "proxy", proxy, "the local endpoint"),
     GROUP   (struct settings, ingress, "ingress", ingress, "in front of the app"),

@@ -238,6 +238,34 @@ TEST(a_reload_refuses_what_needs_a_restart)
     assert_string_equal(w.text, "proxy.workers: changing it needs a restart");
 }
 
+static void reload_refuses(const char *before, const char *after, const char *reason)
+{
+    struct settings *again;
+
+    write_file(before);
+    in.file = file;
+    in.at = 1;
+    takes();
+    in.at = 1;
+    write_file(after);
+    assert_int_equal(settings_reload(&again, s, &in, &w), ERR_BAD_CONFIG);
+    assert_string_equal(w.text, reason);
+}
+
+TEST(a_reload_opens_no_ports_and_moves_no_apps)
+{
+    reload_refuses("", "services: {a: {listen: 127.0.0.1:1}}",
+                   "services.a.listen: changing it needs a restart");
+    reload_refuses("services: {b: {}, a: {listen: 127.0.0.1:1}}",
+                   "services: {b: {timeout: 1s}}",
+                   "services.a.listen: changing it needs a restart");
+    reload_refuses("apps: [{name: a, port: 1}]",
+                   "apps: [{name: a, port: 1, health: {fall: 9}}]",
+                   "apps: changing it needs a restart");
+    reload_refuses("app: {port: 1}", "app: {port: 2}",
+                   "app.port: changing it needs a restart");
+}
+
 TEST(a_reload_of_something_broken_is_refused)
 {
     struct settings *again;
@@ -314,6 +342,7 @@ TESTS(RUN_WITH(flags_win_over_variables_over_the_file_over_defaults),
       RUN_WITH(an_interpreter_does_not_name_the_service),
       RUN_WITH(a_reload_takes_what_may_change),
       RUN_WITH(a_reload_refuses_what_needs_a_restart),
+      RUN_WITH(a_reload_opens_no_ports_and_moves_no_apps),
       RUN_WITH(a_reload_of_something_broken_is_refused),
       RUN_WITH(lives_until_the_last_reference_goes),
       RUN_WITH(no_two_settings_share_a_variable), RUN_WITH(each_setting_is_explained))
