@@ -107,7 +107,8 @@ build-tests: $(TESTS)
 
 # Fuzz targets: tests/fuzz/fuzz_<what>.c, with clang and MODE=fuzz (tests/fuzz/run does it).
 FUZZERS := $(patsubst %.c,$O/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(FUZZERS): $O/%: $O/%.o $(addprefix $O/,$(LIB_sidecar)) $(LLHTTP_OBJECTS)
+FUZZ_LIB := $(patsubst %.c,$O/%.o,$(wildcard tests/fuzz/lib/*.c) tests/lib/transport/http_record.c)
+$(FUZZERS): $O/%: $O/%.o $(FUZZ_LIB) $(addprefix $O/,$(LIB_sidecar)) $(LLHTTP_OBJECTS)
 	@echo "  LINK  $@"
 	@$(CC) -o $@ $^ -fsanitize=fuzzer $(LDLIBS)
 
