@@ -62,6 +62,23 @@ static enum err flags(struct tree *t, const struct settings_input *in, int *at,
                           w);
 }
 
+/* The flag would hide it. */
+static enum err refuse_config(struct tree *t, struct why *w)
+{
+    if (!node_at(t->root, "config"))
+        return ERR_OK;
+    why(w, ERR_BAD_CONFIG, "cannot be set in a file: use its flag or variable");
+    settings_why_at(w, t->root, "config");
+    return ERR_BAD_CONFIG;
+}
+
+static enum err read_named(struct tree *t, const char *file, struct why *w)
+{
+    enum err e = tree_read(t, file, w);
+
+    return e ? e : refuse_config(t, w);
+}
+
 static enum err read_file(struct tree *t, const struct settings_input *in,
                           const char *asked, struct why *w)
 {
@@ -69,10 +86,10 @@ static enum err read_file(struct tree *t, const struct settings_input *in,
     enum err e;
 
     if (file)
-        return tree_read(t, file, w);
+        return read_named(t, file, w);
     if (!in->file || access(in->file, F_OK) != 0)
         return ERR_OK;
-    e = tree_read(t, in->file, w);
+    e = read_named(t, in->file, w);
     return e ? e : tree_set(t, "config", slice_of(in->file), in->file, false, w);
 }
 
