@@ -1,0 +1,150 @@
+"""`csidecar check` and a reload, on configurations that are broken in one way each.
+
+Each of broken/*.yaml says in its first line what must be said about it:
+    # expect: LINE:COLUMN: the key's path: the reason
+"""
+import os
+import pathlib
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+CSIDECAR = os.environ.get("CSIDECAR", str(HERE.parents[1] / "build/release/csidecar"))
+BROKEN = sorted((HERE / "broken").glob("*.yaml"))
+LIMIT_S = 20
+
+EXAMPLE = """\
+name: users
+version: 1.4.0
+app: { port: 5000, health: { http: /healthz, interval: 5s, timeout: 1s, fall: 3, rise: 1 } }
+metadata: { zone: eu-1 }
+registry: { url: local, ttl: 30s, heartbeat: 10s }
+proxy: { listen: ["127.0.0.1:8081", "[::1]:8081"], workers: 1, token: hush-hush }
+defaults:
+  timeout: 15s
+  retries: { max: 2, backoff: 25ms, budget: 20% }
+services:
+  billing: { timeout: 60s, retries: { max: 0 } }
+  search:
+    instances: ["127.0.0.1:5001", { address: "127.0.0.1:5002", weight: 2, metadata: { zone: eu-1 } }]
+"""
+
+
+def environment(**more):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("CSIDECAR_")}
+    return clean | more
+
+
+def check(path, **more):
+    return subprocess.run([CSIDECAR, "check", str(path)], capture_output=True, text=True,
+                          timeout=LIMIT_S, env=environment(**more))
+
+
+def expected(path):
+    first = path.read_bytes().split(b"\n", 1)[0].decode()
+    assert first.startswith("# expect: ")
+    return first.removeprefix("# expect: ")
+
+
+def test_there_are_enough_of_them():
+    assert len(BROKEN) >= 20
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=lambda p: p.stem)
+def test_check_says_where_and_why(path):
+    done = check(path)
+    assert done.returncode not in (0, -6, -11)
+    assert f"{path}:{expected(path)}\n" in done.stderr
+    assert done.stdout == ""
+
+
+def test_check_prints_what_holds_and_what_would_be_registered(tmp_path):
+    path = tmp_path / "csidecar.yaml"
+    path.write_text(EXAMPLE)
+    done = check(path)
+    assert done.returncode == 0, done.stderr
+    assert "name: users\n" in done.stdout
+    assert "  connect_timeout: 1s\n" in done.stdout
+    assert "service=users version=1.4.0" in done.stdout and 'zone="eu-1"' in done.stdout
+    assert "hush-hush" not in done.stdout + done.stderr
+
+
+def test_what_check_prints_can_be_checked(tmp_path):
+    path, again = tmp_path / "csidecar.yaml", tmp_path / "again.yaml"
+    path.write_text(EXAMPLE)
+    again.write_text(check(path).stdout)
+    assert check(again).stdout == again.read_text()
+
+
+def test_check_takes_the_environment_into_account(tmp_path):
+    path = tmp_path / "csidecar.yaml"
+    path.write_text(EXAMPLE)
+    assert "workers: 3\n" in check(path, CSIDECAR_PROXY_WORKERS="3").stdout
+    refused = check(path, CSIDECAR_PROXY_WROKERS="3")
+    assert 'CSIDECAR_PROXY_WROKERS: unknown variable (did you mean "CSIDECAR_PROXY_WORKERS"?)' in refused.stderr
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def admin(port, method, path):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read().decode()
+
+
+def wait_for_admin(process, port):
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            return admin(port, "GET", "/config")
+        except OSError:
+            time.sleep(0.02)
+    raise AssertionError("the admin endpoint did not come up")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reload")
+    path, port = folder / "csidecar.yaml", free_port()
+    good = (f"name: users\nproxy: {{ listen: 127.0.0.1:{free_port()} }}\n"
+            f"admin: {{ listen: 127.0.0.1:{port} }}\nregistry: {{ url: static }}\n")
+    path.write_text(good)
+    process = subprocess.Popen([CSIDECAR, "-c", str(path)], stderr=subprocess.DEVNULL,
+                               env=environment(XDG_RUNTIME_DIR=str(folder), XDG_STATE_HOME=str(folder)))
+    try:
+        wait_for_admin(process, port)
+        yield path, port, good
+    finally:
+        process.terminate()
+        process.wait(LIMIT_S)
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda p: p.stem)
+def test_a_reload_of_it_changes_nothing_and_says_so(running, broken):
+    path, port, _ = running
+    before = admin(port, "GET", "/config")
+    path.write_bytes(broken.read_bytes())
+    status, answer = admin(port, "POST", "/reload")
+    assert status >= 400
+    assert expected(broken).split(": ")[0] in answer
+    assert admin(port, "GET", "/config") == before
+
+
+def test_a_good_reload_takes_hold(running):
+    path, port, good = running
+    path.write_text(good + "defaults: { timeout: 7s }\n")
+    status, _ = admin(port, "POST", "/reload")
+    assert status < 300
+    assert '"7s"' in admin(port, "GET", "/config")[1]
