@@ -15,10 +15,12 @@
 #include "discovery/registry.h"
 #include "sidecar/core/random.h"
 
-enum { MDNS_COMPLAIN_MS = 10000 };
+enum { MDNS_COMPLAIN_MS = 10000, MDNS_COMPLAINTS_KEPT = 64 };
 
-/* Strangers' mistakes, at most a line each MDNS_COMPLAIN_MS. */
+/* Strangers' mistakes: each is logged once, and all of them at most a line each MDNS_COMPLAIN_MS. */
 struct mdns_complaints {
+    uint32_t logged[MDNS_COMPLAINTS_KEPT]; /* hashes of the last ones */
+    unsigned next;
     uint64_t quiet_until;
     unsigned held_back;
 };

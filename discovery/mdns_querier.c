@@ -60,12 +60,12 @@ static unsigned send_question(struct mdns *m, struct slice name, enum mdns_type 
     return mdns_written(&w, &packet) ? 0 : mdns_link_ask(m->link, packet);
 }
 
-static uint64_t interval(struct asking *a)
+/* Until the next question, when the shortest promise is `ttl_ms`. */
+static uint64_t interval(struct asking *a, uint64_t ttl_ms)
 {
-    uint64_t ttl = mdns_browse_ttl(&a->browse);
-    uint64_t ms = at_most(at_most(ttl / 3, BUSY_MS), mdns_heartbeat(a->mdns));
+    uint64_t ms = at_most(at_most(ttl_ms / 3, BUSY_MS), mdns_heartbeat(a->mdns));
 
-    if (ttl == UINT64_MAX)
+    if (ttl_ms == UINT64_MAX)
         ms = IDLE_MS;
     return random_jitter(a->mdns->base.random, ms > BRISK_MS ? ms : BRISK_MS, JITTER);
 }
@@ -73,10 +73,11 @@ static uint64_t interval(struct asking *a)
 static uint64_t pause(struct asking *a)
 {
     static const uint64_t early[BROWSE_EARLY_ROUNDS] = {1000, 2000};
+    uint64_t ms = interval(a, mdns_browse_ttl(&a->browse));
 
     if (a->browse.rounds < BROWSE_EARLY_ROUNDS)
-        return at_most(early[a->browse.rounds - 1], interval(a));
-    return interval(a);
+        return at_most(early[a->browse.rounds - 1], ms);
+    return ms;
 }
 
 static void fail(struct asking *a)
@@ -197,13 +198,19 @@ static void on_expire(struct timer *t)
         deliver_names(a);
 }
 
-/* The timer is never later than the first TTL's end; it looks again when it comes too
- * early. */
+/* The timer is never later than the first TTL's end; it looks again when it comes too early. */
 static void heard(struct asking *a, struct mdns_known *k, uint32_t ttl)
 {
     mdns_browse_heard(k, loop_now(a->mdns->base.loop), ttl);
     if (!timer_active(&a->expire) || a->expire.due > k->expires)
         timer_start(&a->expire, clock_of(a), k->ttl_ms);
+}
+
+/* The next question may be half a minute off, from when there was nothing. */
+static void heard_first(struct asking *a, struct mdns_known *k, uint32_t ttl)
+{
+    heard(a, k, ttl);
+    ask_within(a, interval(a, k->ttl_ms));
 }
 
 /* Hearing */
@@ -236,7 +243,7 @@ static void remember(struct asking *a, const struct mdns_sighting *s,
         complain(a, s, reason.text);
         return;
     }
-    heard(a, k, s->srv->ttl);
+    heard_first(a, k, s->srv->ttl);
     a->mdns->base.frame->add(a->watch, &i);
 }
 
@@ -274,16 +281,14 @@ static void see_name(struct asking *a, const struct mdns_sighting *s)
 {
     struct mdns_known *k = mdns_browse_find(&a->browse, s->id);
 
-    if (!service_name_is_valid(s->id)) {
+    if (k) {
+        heard(a, k, s->srv->ttl);
+    } else if (!service_name_is_valid(s->id)) {
         complain(a, s, "it lists a service whose name is none");
-        return;
-    }
-    if (!k) {
-        if (mdns_browse_put(&a->browse, s->id, 0, &k))
-            return;
+    } else if (mdns_browse_put(&a->browse, s->id, 0, &k) == ERR_OK) {
         a->changed = true;
+        heard_first(a, k, s->srv->ttl);
     }
-    heard(a, k, s->srv->ttl);
 }
 
 static void see_goodbye(struct asking *a, const struct mdns_sighting *s)

@@ -14,12 +14,23 @@ static const struct field options[] = {
 };
 /* clang-format on */
 
+static bool was_logged(const struct mdns_complaints *c, uint32_t hash)
+{
+    for (unsigned i = 0; i < MDNS_COMPLAINTS_KEPT; i++)
+        if (c->logged[i] == hash)
+            return true;
+    return false;
+}
+
 void mdns_complain(struct mdns *m, const struct mdns_origin *from, struct slice name,
                    const char *reason)
 {
     struct mdns_complaints *c = &m->complaints;
+    uint32_t hash = hash_bytes(name) ^ hash_bytes(slice_of(reason));
     char ip[ADDRESS_TEXT], quoted[256];
 
+    if (was_logged(c, hash))
+        return;
     if (loop_now(m->base.loop) < c->quiet_until) {
         c->held_back++;
         return;
@@ -27,6 +38,7 @@ void mdns_complain(struct mdns *m, const struct mdns_origin *from, struct slice 
     log_warn("mdns.bad_record", "from=%s name=\"%s\" reason=\"%s\" held_back=%u",
              address_ip(&from->address, ip), log_quote(quoted, sizeof(quoted), name),
              reason, c->held_back);
+    c->logged[c->next++ % MDNS_COMPLAINTS_KEPT] = hash;
     c->held_back = 0;
     c->quiet_until = loop_now(m->base.loop) + MDNS_COMPLAIN_MS;
 }

@@ -217,6 +217,24 @@ TEST(who_lives_on_outlives_its_ttl)
     assert_int_equal(told.adds, 1);
 }
 
+static bool is_sure(void *unused)
+{
+    (void)unused;
+    return told.delivered && told.authority == LIST_CONFIRMED;
+}
+
+TEST(who_comes_late_is_looked_after_at_once)
+{
+    start_watch();
+    loop_until_true(&loop, is_sure, NULL);
+    lease.registration.ttl_ms = 1000;
+    put();
+    loop_until(&loop, &told.added);
+    for (uint64_t until = loop_now(&loop) + 1500; loop_now(&loop) < until;)
+        uv_run(&loop.uv, UV_RUN_ONCE);
+    assert_false(told.removed);
+}
+
 TEST(a_change_is_announced)
 {
     struct pair zone = {"zone", "eu-1"};
@@ -380,7 +398,8 @@ TESTS(RUN_WITH(finds_what_another_published_before),
       RUN_WITH(says_nothing_is_there_and_is_not_sure_after_one_question),
       RUN_WITH(hears_the_goodbye),
       RUN_WITH(who_dies_without_a_goodbye_is_gone_after_its_ttl),
-      RUN_WITH(who_lives_on_outlives_its_ttl), RUN_WITH(a_change_is_announced),
+      RUN_WITH(who_lives_on_outlives_its_ttl),
+      RUN_WITH(who_comes_late_is_looked_after_at_once), RUN_WITH(a_change_is_announced),
       RUN_WITH(lists_the_names_of_services), RUN_WITH(renews_what_it_holds),
       RUN_WITH(what_cannot_be_published_is_refused_with_a_reason),
       RUN_WITH(another_domain_is_another_world), RUN_WITH(a_service_is_watched_once),
