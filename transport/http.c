@@ -46,11 +46,14 @@ enum http_field_id http_field_id(struct slice name)
 {
     const uint8_t *row;
 
-    if (name.size >= SIZES)
+    if (name.size >= SIZES || name.size == 0)
         return FIELD_OTHER;
-    for (row = ids_by_size[name.size]; *row != FIELD_OTHER; row++)
-        if (text_is(name.base, field_names[*row].base, name.size))
+    for (row = ids_by_size[name.size]; *row != FIELD_OTHER; row++) {
+        const char *known = field_names[*row].base;
+
+        if ((name.base[0] | 0x20) == known[0] && text_is(name.base, known, name.size))
             return *row;
+    }
     return FIELD_OTHER;
 }
 

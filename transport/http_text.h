@@ -53,48 +53,29 @@ static inline bool text_is(const char *text, const char *lower, size_t size)
     ((slice).size == sizeof(literal) - 1 &&                                              \
      text_is((slice).base, "" literal, sizeof(literal) - 1))
 
-/* The three below give the high bit of each byte that is meant. A borrow may mark the byte after a
- * marked one besides, never hide one (Hacker's Delight §6-1). */
-static inline uint64_t text_equal_to(uint64_t x, unsigned char c)
+/* Has each of the eight bytes its high bit off when it is visible ASCII or a space? For others it is on,
+ * and may then be on for a neighbour, too: look closer. The other bits mean nothing. */
+static inline uint64_t text_unusual(uint64_t x)
 {
-    uint64_t same = x ^ TEXT_ONES * c;
-
-    return (same - TEXT_ONES) & ~same & TEXT_ONES * 0x80;
+    return (x - TEXT_ONES * 0x20) | (x + TEXT_ONES) | x;
 }
 
-static inline uint64_t text_below(uint64_t x, unsigned char c)
+/* Is it all visible ASCII and spaces? Ends overlap: no byte past them is read. */
+static inline bool text_is_plain(const char *p, size_t size)
 {
-    return (x - TEXT_ONES * c) & ~x & TEXT_ONES * 0x80;
-}
-
-/* Control characters, tabs among them. */
-static inline uint64_t text_controls(uint64_t x)
-{
-    return text_below(x, 0x20) | text_equal_to(x, 0x7f);
-}
-
-/* What no request target may hold: all but visible ASCII, and '#'. */
-static inline uint64_t text_outside_target(uint64_t x)
-{
-    return text_below(x, 0x21) | text_equal_to(x, 0x7f) | text_equal_to(x, '#') |
-           (x & TEXT_ONES * 0x80);
-}
-
-/* Is any of these bytes marked? Exactly, as a borrow needs a marked byte. Ends overlap. */
-static inline bool text_any(const char *p, size_t size, uint64_t (*marks)(uint64_t))
-{
-    uint64_t found = 0, last = TEXT_ONES * 'a';
+    uint64_t unusual = 0;
 
     if (size >= 8) {
         for (size_t i = 0; i + 8 < size; i += 8)
-            found |= marks(text_eight(p + i));
-        return found | marks(text_eight(p + size - 8));
+            unusual |= text_unusual(text_eight(p + i));
+        unusual |= text_unusual(text_eight(p + size - 8));
+    } else if (size >= 4) {
+        unusual = text_unusual(text_four(p) | (uint64_t)text_four(p + size - 4) << 32);
+    } else {
+        for (size_t i = 0; i < size; i++)
+            unusual |= text_unusual((unsigned char)p[i] * TEXT_ONES);
     }
-    if (size >= 4)
-        return marks(text_four(p) | (uint64_t)text_four(p + size - 4) << 32);
-    for (size_t i = 0; i < size; i++)
-        last = last << 8 | (unsigned char)p[i];
-    return marks(last);
+    return !(unusual & TEXT_ONES * 0x80);
 }
 
 #endif

@@ -39,10 +39,10 @@ bool http_is_token(struct slice s)
     return s.size > 0;
 }
 
-bool http_value_with_tabs(struct slice s)
+bool http_is_unusual_value(struct slice s)
 {
     for (size_t i = 0; i < s.size; i++)
-        if (s.base[i] != '\t' && text_any(s.base + i, 1, text_controls))
+        if (((unsigned char)s.base[i] < 0x20 && s.base[i] != '\t') || s.base[i] == 0x7f)
             return false;
     return true;
 }
@@ -58,13 +58,11 @@ static size_t name_size(struct slice s)
 {
     size_t i = 0;
 
-    for (;;)
-        if (i < s.size && is(s.base[i], NAME))
+    do {
+        while (i < s.size && is(s.base[i], NAME))
             i++;
-        else if (i < s.size && is_encoded(s, i))
-            i += 3;
-        else
-            return i;
+    } while (i < s.size && is_encoded(s, i) && (i += 3));
+    return i;
 }
 
 /* The same for an address in brackets, or 0. */
@@ -125,7 +123,8 @@ static const char *absolute_problem(struct slice target)
 
 const char *http_target_problem(enum http_method method, struct slice target)
 {
-    if (text_any(target.base, target.size, text_outside_target))
+    if (!text_is_plain(target.base, target.size) ||
+        memchr(target.base, ' ', target.size) || memchr(target.base, '#', target.size))
         return "the request target holds a character that must be encoded";
     if (method == METHOD_CONNECT)
         return http_host_problem(target);

@@ -13,12 +13,12 @@
 /* RFC 9110 §5.6.2. */
 bool http_char_is_token(char c);
 bool http_is_token(struct slice s);
-/* RFC 9110 §5.5: no controls but HTAB. Most values hold no tab either, and that is quick to see. */
-bool http_value_with_tabs(struct slice s);
+/* RFC 9110 §5.5: no controls but HTAB. Most values are plain ASCII, which is quick to see. */
+bool http_is_unusual_value(struct slice s);
 
 static inline bool http_is_value(struct slice s)
 {
-    return !text_any(s.base, s.size, text_controls) || http_value_with_tabs(s);
+    return text_is_plain(s.base, s.size) || http_is_unusual_value(s);
 }
 
 /* RFC 9112 §3.2, by method: origin-form, absolute-form, authority-form for CONNECT only,
