@@ -13,12 +13,13 @@
 #include "sidecar/child.h"
 #include "sidecar/drain.h"
 #include "sidecar/ports.h"
+#include "sidecar/sources.h"
 #include "sidecar/worker.h"
 
 /* A question to all workers; the answers are added up. */
 struct report_question {
     struct list node;
-    unsigned missing;
+    uint64_t missing; /* a bit for each worker */
     struct report *sum;
     void *owner;
     /* r may be NULL (no memory); it is lent. Not called when report_cancel() came first. */
@@ -32,6 +33,7 @@ struct control {
     struct settings *settings;
     struct settings_input *input; /* for reloads */
     struct ports ports;
+    struct sources sources;
     struct catalog *catalog;
     struct worker *workers;
     unsigned worker_count;
@@ -47,6 +49,9 @@ struct control {
     uint64_t started_wall_ms;
     uint64_t reloads, reloads_failed;
     int exit_code;
+    unsigned signal_count;
+    bool config_watched;
+    bool failed; /* the start did */
     bool ready, ending;
 };
 

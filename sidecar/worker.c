@@ -308,6 +308,14 @@ void worker_take_list(struct worker *w, struct instance_list *list)
         service_update(s, list);
 }
 
+void worker_take_forget(struct worker *w, struct slice service)
+{
+    struct service *s = map_get(&w->services, service);
+
+    if (s && is_forgettable(s, loop_now(&w->loop), 0))
+        forget(w, s);
+}
+
 void worker_take_drain(struct worker *w, bool refuse)
 {
     w->draining = true;

@@ -73,6 +73,21 @@ enum err worker_update(struct worker *w, struct instance_list *list)
     return post(w, l);
 }
 
+static void act_forget(struct worker *w, struct worker_letter *l)
+{
+    worker_take_forget(w, slice_of(l->service));
+}
+
+enum err worker_forget(struct worker *w, const char *service)
+{
+    struct worker_letter *l = letter_new(act_forget);
+
+    if (!l)
+        return ERR_NO_MEMORY;
+    keep_text(l->service, sizeof(l->service), slice_of(service));
+    return post(w, l);
+}
+
 static void act_configure(struct worker *w, struct worker_letter *l)
 {
     worker_take_settings(w, l->settings);

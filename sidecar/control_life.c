@@ -1,0 +1,215 @@
+/* Signals, the child, the drain, and the orderly end. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "sidecar/control_parts.h"
+#include "sidecar/core/log.h"
+
+/* ---- the end: apps, then catalog, then what keeps the loop alive ---- */
+
+static void close_signals(struct control *c)
+{
+    for (unsigned i = 0; i < c->signal_count; i++)
+        uv_close((uv_handle_t *)&c->signals[i], NULL);
+    c->signal_count = 0;
+    control_unwatch_config(c);
+    loop_stop(&c->loop);
+}
+
+static void on_admin_closed(void *owner)
+{
+    close_signals(owner);
+}
+
+void control_catalog_closed(struct catalog *catalog)
+{
+    struct control *c = catalog_owner(catalog);
+
+    if (c->admin)
+        admin_close(c->admin, on_admin_closed, c);
+    else
+        close_signals(c);
+}
+
+void control_apps_closed(void *owner)
+{
+    struct control *c = owner;
+
+    if (c->catalog)
+        catalog_close(c->catalog);
+    else
+        close_signals(c);
+}
+
+static void on_done(void *owner)
+{
+    struct control *c = owner;
+
+    c->ending = true;
+    if (c->apps)
+        apps_close(c->apps);
+    else
+        control_apps_closed(c);
+}
+
+/* ---- drain ---- */
+
+static void on_deregister(void *owner, uint64_t within_ms)
+{
+    struct control *c = owner;
+
+    log_info("drain.started", "settle=%llums finish=%llums", (unsigned long long)c->drain.settle_ms,
+             (unsigned long long)c->drain.finish_ms);
+    c->ready = false;
+    if (c->apps)
+        apps_deregister(c->apps, within_ms);
+    else
+        drain_deregistered(&c->drain);
+}
+
+static bool has_child(void *owner)
+{
+    struct control *c = owner;
+
+    return c->child && child_is_running(c->child);
+}
+
+static void stop_child(void *owner, bool kill_it)
+{
+    struct control *c = owner;
+
+    child_signal(c->child, kill_it ? SIGKILL : c->settings->run.signal_number);
+}
+
+static void on_finish(void *owner)
+{
+    struct control *c = owner;
+
+    for (unsigned i = 0; i < c->worker_count; i++) {
+        worker_unlisten(&c->workers[i], GATEWAY_INGRESS);
+        worker_drain(&c->workers[i], true);
+    }
+}
+
+static unsigned busy(void *owner)
+{
+    struct control *c = owner;
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < c->worker_count; i++)
+        sum += worker_busy_inbound(&c->workers[i]) + worker_busy_outbound(&c->workers[i]);
+    return sum;
+}
+
+static const struct drain_ops drain_ops = {
+    .deregister = on_deregister,
+    .has_child = has_child,
+    .stop_child = stop_child,
+    .finish = on_finish,
+    .busy = busy,
+    .done = on_done,
+};
+
+void control_init_drain(struct control *c)
+{
+    drain_init(&c->drain, &c->loop.clock, &drain_ops, c);
+}
+
+void control_drain(struct control *c)
+{
+    drain_start(&c->drain, c->settings->drain.settle, c->settings->drain.finish);
+}
+
+/* ---- the child ---- */
+
+static void on_child_exited(void *owner, int exit_code)
+{
+    struct control *c = owner;
+    bool asked = drain_is_on(&c->drain);
+
+    c->exit_code = asked ? 0 : exit_code;
+    log_info("child.exited", "code=%d", exit_code);
+    if (c->apps)
+        apps_gone(c->apps, "the app has exited");
+    control_drain(c);
+    drain_child_gone(&c->drain);
+}
+
+static const struct child_events child_events = {
+    .exited = on_child_exited,
+};
+
+static unsigned chosen_port(const struct settings *s)
+{
+    return s->app_count == 1 ? s->all_apps[0].port : 0;
+}
+
+enum err control_start_child(struct control *c, struct why *w)
+{
+    char url[ADDRESS_TEXT + 8], admin_url[ADDRESS_TEXT + 8];
+    struct child_setup setup = {
+        .command = c->input->command,
+        .directory = c->settings->run.directory,
+        .port = chosen_port(c->settings),
+    };
+    enum err e;
+
+    if (!setup.command)
+        return ERR_OK;
+    setup.url = ports_url(&c->ports, PORT_LOCAL, url);
+    setup.admin_url = ports_url(&c->ports, PORT_ADMIN, admin_url);
+    e = child_start(&c->child, &c->loop, &setup, &child_events, c, w);
+    if (e)
+        c->exit_code = e == ERR_NOT_FOUND ? 127 : e == ERR_DENIED ? 126 : 125;
+    return e;
+}
+
+/* ---- signals ---- */
+
+static void on_stop(struct control *c)
+{
+    if (!drain_is_on(&c->drain)) {
+        control_drain(c);
+        return;
+    }
+    log_warn("drain.cut", "reason=\"a second signal\"");
+    drain_now(&c->drain);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct control *c = handle->data;
+    struct why reason;
+
+    loop_touch(&c->loop);
+    why_init(&reason);
+    switch (number) {
+    case SIGTERM:
+    case SIGINT:
+        on_stop(c);
+        return;
+    case SIGHUP:
+        (void)control_reload(c, &reason);
+        return;
+    case SIGCHLD:
+        if (c->child)
+            child_reap(c->child);
+        return;
+    default:
+        return;
+    }
+}
+
+enum err control_watch_signals(struct control *c, struct why *w)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        uv_signal_init(&c->loop.uv, &c->signals[i]);
+        c->signals[i].data = c;
+        c->signal_count++;
+        if (uv_signal_start(&c->signals[i], on_signal, numbers[i]))
+            return why(w, ERR_IO, "could not watch for signals");
+    }
+    return control_watch_config(c, w);
+}
