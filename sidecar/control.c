@@ -64,13 +64,14 @@ static void on_want(void *owner, struct slice service)
     e = catalog_want(c->catalog, service);
     list = catalog_get(c->catalog, service);
     if (e)
-        log_warn("service.unwatched", "service=%.*s reason=\"%s\"", (int)service.size, service.base,
-                 err_text(e));
+        log_warn("service.unwatched", "service=%.*s reason=\"%s\"", (int)service.size,
+                 service.base, err_text(e));
     for (unsigned i = 0; list && i < c->worker_count; i++)
         worker_update(&c->workers[i], list);
 }
 
-static void on_ejected(void *owner, struct worker *by, struct slice service, struct slice instance)
+static void on_ejected(void *owner, struct worker *by, struct slice service,
+                       struct slice instance)
 {
     struct control *c = owner;
 
@@ -188,7 +189,8 @@ static enum gateway_kind kind_of(const struct port *p)
 static struct instance_list *app_list(const struct control *c, const struct port *p)
 {
     const struct app_settings *app = &c->settings->all_apps[p->app];
-    struct instance self = {.id = app->name, .version = "", .weight = 1, .address = app->addresses[0]};
+    struct instance self = {
+        .id = app->name, .version = "", .weight = 1, .address = app->addresses[0]};
     struct instance_list *list = instance_list_new(app->name, &self, 1);
 
     if (list)
@@ -208,7 +210,8 @@ static enum err listen_port(struct control *c, struct port *p, struct why *w)
     enum err e = listen_on(c, &c->workers[0], p, p->fd);
 
     p->fd = -1;
-    for (unsigned i = 1; i < c->worker_count && !e && !address_is_path(&p->address); i++) {
+    for (unsigned i = 1; i < c->worker_count && !e && !address_is_path(&p->address);
+         i++) {
         int fd;
 
         e = listener_bind_shared(&p->address, &fd, w);
@@ -242,8 +245,8 @@ static enum err start_workers(struct control *c, struct why *w)
     if (!c->workers)
         return why(w, ERR_NO_MEMORY, "out of memory");
     while (c->worker_count < count && !e) {
-        e = worker_start(&c->workers[c->worker_count], c->worker_count, count, c->settings, c->via,
-                         &worker_events, &c->mailbox, c, w);
+        e = worker_start(&c->workers[c->worker_count], c->worker_count, count,
+                         c->settings, c->via, &worker_events, &c->mailbox, c, w);
         c->worker_count += !e;
     }
     return e ? e : listen_all(c, w);
@@ -254,7 +257,8 @@ static enum err open_catalog(struct control *c, struct why *w)
     enum err e = sources_make(&c->sources, c->settings, w);
 
     if (!e)
-        e = catalog_open(&c->catalog, &c->sources.catalog, &c->loop, &c->random, &catalog_events, c, w);
+        e = catalog_open(&c->catalog, &c->sources.catalog, &c->loop, &c->random,
+                         &catalog_events, c, w);
     return e;
 }
 
@@ -298,14 +302,17 @@ static enum err assemble(struct control *c, struct why *w)
     return e;
 }
 
-static enum err init(struct control *c, struct settings *settings, struct settings_input *input)
+static enum err init(struct control *c, struct settings *settings,
+                     struct settings_input *input)
 {
     char id[9];
     enum err e;
 
-    *c = (struct control){.settings = settings, .input = input, .started_wall_ms = clock_wall_ms()};
+    *c = (struct control){
+        .settings = settings, .input = input, .started_wall_ms = clock_wall_ms()};
     list_init(&c->questions);
-    log_setup((enum log_level)settings->log.level, (enum log_format)settings->log.format, STDERR_FILENO);
+    log_setup((enum log_level)settings->log.level, (enum log_format)settings->log.format,
+              STDERR_FILENO);
     random_init(&c->random, 0);
     random_hex(id, 8);
     snprintf(c->via, sizeof(c->via), "csidecar-%s", id);

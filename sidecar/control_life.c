@@ -58,7 +58,8 @@ static void on_deregister(void *owner, uint64_t within_ms)
 {
     struct control *c = owner;
 
-    log_info("drain.started", "settle=%llums finish=%llums", (unsigned long long)c->drain.settle_ms,
+    log_info("drain.started", "settle=%llums finish=%llums",
+             (unsigned long long)c->drain.settle_ms,
              (unsigned long long)c->drain.finish_ms);
     c->ready = false;
     if (c->apps)

@@ -26,7 +26,8 @@ static enum err take(struct control *c, struct settings *settings, struct why *w
     for (unsigned i = 0; i < c->worker_count; i++)
         if (worker_configure(&c->workers[i], settings))
             log_error("reload.partial", "worker=%u reason=\"out of memory\"", i);
-    log_setup((enum log_level)settings->log.level, (enum log_format)settings->log.format, 2);
+    log_setup((enum log_level)settings->log.level, (enum log_format)settings->log.format,
+              2);
     return ERR_OK;
 }
 
@@ -62,7 +63,8 @@ enum err control_reload(struct control *c, struct why *w)
         log_error("reload.failed", "reason=\"%s\" note=\"the old settings stay\"",
                   log_quote(text, sizeof(text), slice_of(w->text)));
     } else {
-        log_info("reload.done", "file=%s", c->settings->config ? c->settings->config : "-");
+        log_info("reload.done", "file=%s",
+                 c->settings->config ? c->settings->config : "-");
     }
     return e;
 }

@@ -89,7 +89,8 @@ static void on_timer(struct timer *t)
     }
 }
 
-void drain_init(struct drain *d, struct clock *clock, const struct drain_ops *ops, void *owner)
+void drain_init(struct drain *d, struct clock *clock, const struct drain_ops *ops,
+                void *owner)
 {
     *d = (struct drain){.ops = ops, .owner = owner, .clock = clock};
     timer_init(&d->timer, on_timer);
@@ -145,12 +146,9 @@ bool drain_is_on(const struct drain *d)
 const char *drain_state_name(enum drain_state s)
 {
     static const char *const names[] = {
-        [DRAIN_RUNNING] = "running",
-        [DRAIN_DEREGISTERING] = "deregistering",
-        [DRAIN_SETTLING] = "settling",
-        [DRAIN_STOPPING_CHILD] = "stopping_child",
-        [DRAIN_FINISHING] = "finishing",
-        [DRAIN_DONE] = "done",
+        [DRAIN_RUNNING] = "running",     [DRAIN_DEREGISTERING] = "deregistering",
+        [DRAIN_SETTLING] = "settling",   [DRAIN_STOPPING_CHILD] = "stopping_child",
+        [DRAIN_FINISHING] = "finishing", [DRAIN_DONE] = "done",
     };
 
     return names[s];

@@ -30,7 +30,7 @@ void listening_unref(struct listening *l)
     if (--l->references > 0)
         return;
     if (l->app)
-        service_free(l->app);
+        service_drop(l->app);
     list_remove(&l->all);
     l->worker->listening_count--;
     settings_unref(l->settings);
@@ -72,8 +72,8 @@ static enum err make_app(struct listening *l, struct instance_list *app)
 
     if (!app)
         return ERR_OK;
-    l->app = service_new(slice_of(l->name), w->settings, &w->settings->ingress.policy,
-                         w->workers, &w->loop.clock, &w->random);
+    l->app = service_make(slice_of(l->name), w->settings, &w->settings->ingress.policy,
+                          w->workers, &w->loop.clock, &w->random);
     if (l->app) {
         l->app->fixed = true;
         service_update(l->app, app);

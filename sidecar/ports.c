@@ -20,8 +20,9 @@ static struct port *add(struct ports *p, enum port_use use, const struct address
     return &p->items[p->count++];
 }
 
-static enum err add_all(struct ports *p, enum port_use use, const struct listen_addresses *list,
-                        const char *name, unsigned app)
+static enum err add_all(struct ports *p, enum port_use use,
+                        const struct listen_addresses *list, const char *name,
+                        unsigned app)
 {
     for (unsigned i = 0; i < list->count; i++) {
         struct port *port = add(p, use, &list->items[i]);
@@ -44,7 +45,8 @@ static enum err gather(struct ports *p, const struct settings *s)
     if (!e)
         e = add_all(p, PORT_PROBES, &s->probes.addresses, NULL, 0);
     for (unsigned i = 0; i < s->app_count && !e; i++)
-        e = add_all(p, PORT_INGRESS, &s->all_apps[i].ingress_listen, s->all_apps[i].name, i);
+        e = add_all(p, PORT_INGRESS, &s->all_apps[i].ingress_listen, s->all_apps[i].name,
+                    i);
     for (unsigned i = 0; i < s->services.count && !e; i++)
         e = add_all(p, PORT_SERVICE, &entries[i].listen_addresses, entries[i].name, 0);
     return e;
@@ -68,7 +70,7 @@ static void close_all(struct ports *p)
 static const char *setting_of(enum port_use use)
 {
     static const char *const names[] = {
-        [PORT_LOCAL] = "proxy.listen",   [PORT_SERVICE] = "services.NAME.listen",
+        [PORT_LOCAL] = "proxy.listen",     [PORT_SERVICE] = "services.NAME.listen",
         [PORT_INGRESS] = "ingress.listen", [PORT_ADMIN] = "admin.listen",
         [PORT_PROBES] = "probes.listen",
     };
@@ -76,7 +78,8 @@ static const char *setting_of(enum port_use use)
     return names[use];
 }
 
-static enum err bind_one(struct port *port, const struct settings *s, unsigned shift, struct why *w)
+static enum err bind_one(struct port *port, const struct settings *s, unsigned shift,
+                         struct why *w)
 {
     bool shared = s->proxy.workers > 1 && !address_is_path(&port->address) &&
                   port->use != PORT_ADMIN && port->use != PORT_PROBES;
@@ -97,7 +100,8 @@ static enum err bind_one(struct port *port, const struct settings *s, unsigned s
 /* [::1] beside 127.0.0.1 is a courtesy where the host has IPv6. */
 static bool may_lack(const struct port *port, const struct settings *s, enum err e)
 {
-    return e == ERR_UNAVAILABLE && is_default(port, s) && port->address.any.sa_family == AF_INET6;
+    return e == ERR_UNAVAILABLE && is_default(port, s) &&
+           port->address.any.sa_family == AF_INET6;
 }
 
 static void drop(struct ports *p, unsigned at)
@@ -107,8 +111,8 @@ static void drop(struct ports *p, unsigned at)
 }
 
 /* One set, all or nothing. *was_default: a default port was what could not be had. */
-static enum err bind_set(struct ports *p, const struct settings *s, unsigned shift, bool *was_default,
-                         struct why *w)
+static enum err bind_set(struct ports *p, const struct settings *s, unsigned shift,
+                         bool *was_default, struct why *w)
 {
     for (unsigned i = 0; i < p->count;) {
         enum err e = bind_one(&p->items[i], s, shift, w);
@@ -171,8 +175,10 @@ char *ports_url(const struct ports *p, enum port_use use, char out[ADDRESS_TEXT 
     if (!port)
         return out;
     if (address_is_any(&port->address))
-        snprintf(out, ADDRESS_TEXT + 8, "http://127.0.0.1:%u", address_port(&port->address));
+        snprintf(out, ADDRESS_TEXT + 8, "http://127.0.0.1:%u",
+                 address_port(&port->address));
     else
-        snprintf(out, ADDRESS_TEXT + 8, "http://%s", address_format(&port->address, text));
+        snprintf(out, ADDRESS_TEXT + 8, "http://%s",
+                 address_format(&port->address, text));
     return out;
 }

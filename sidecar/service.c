@@ -146,9 +146,9 @@ void service_configure(struct service *s, struct settings *settings,
     settings_unref(old);
 }
 
-struct service *service_new(struct slice name, struct settings *settings,
-                            const struct service_settings *policy, unsigned workers,
-                            struct clock *clock, struct random *random)
+struct service *service_make(struct slice name, struct settings *settings,
+                             const struct service_settings *policy, unsigned workers,
+                             struct clock *clock, struct random *random)
 {
     struct service *s = calloc(1, sizeof(*s));
 
@@ -168,7 +168,7 @@ struct service *service_new(struct slice name, struct settings *settings,
     return s;
 }
 
-void service_free(struct service *s)
+void service_drop(struct service *s)
 {
     assert(list_empty(&s->pending));
     for (uint32_t i = 0; i < s->place_count; i++)

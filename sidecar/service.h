@@ -67,11 +67,11 @@ struct service {
 };
 
 /* `workers` share the limits. */
-struct service *service_new(struct slice name, struct settings *settings,
-                            const struct service_settings *policy, unsigned workers,
-                            struct clock *clock, struct random *random);
+struct service *service_make(struct slice name, struct settings *settings,
+                             const struct service_settings *policy, unsigned workers,
+                             struct clock *clock, struct random *random);
 /* With no exchange left in it. */
-void service_free(struct service *s);
+void service_drop(struct service *s);
 /* A new list; takes its own reference. Resumes who waited for it. */
 void service_update(struct service *s, struct instance_list *list);
 /* New settings; policies in flight keep what they took at admission. */

@@ -43,7 +43,7 @@ static bool is_forgettable(const struct service *s, uint64_t now, uint64_t age_m
 static void forget(struct worker *w, struct service *s)
 {
     map_remove(&w->services, slice_of(s->name));
-    service_free(s);
+    service_drop(s);
 }
 
 static void sweep(struct worker *w, uint64_t age_ms)
@@ -71,14 +71,14 @@ static struct service *add_service(struct worker *w, struct slice name)
 
     if (w->services.count % UNKNOWN_LIMIT == UNKNOWN_LIMIT - 1)
         sweep(w, 0);
-    s = service_new(name, w->settings, service_settings_of(w->settings, name), w->workers,
-                    &w->loop.clock, &w->random);
+    s = service_make(name, w->settings, service_settings_of(w->settings, name),
+                     w->workers, &w->loop.clock, &w->random);
     if (!s)
         return NULL;
     s->owner = w;
     s->ejection = on_ejection;
     if (map_put(&w->services, slice_of(s->name), s)) {
-        service_free(s);
+        service_drop(s);
         return NULL;
     }
     list_push_back(&w->service_ring, &s->node);
