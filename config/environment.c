@@ -26,26 +26,31 @@ static bool value_injected(struct slice value)
            slice_starts_with(value, SLICE("sctp://"));
 }
 
-/* ..._SERVICE_HOST, ..._SERVICE_PORT[_NAME], ..._PORT_80_TCP[_PROTO|_PORT|_ADDR] */
+/* Without `end`, if it ends so. */
+static struct slice before(struct slice s, const char *end)
+{
+    return ends_with(s, end) ? slice_first(s, s.size - strlen(end)) : s;
+}
+
+/* ..._PORT_80_TCP[_PROTO|_PORT|_ADDR] */
+static bool is_port_variable(struct slice name)
+{
+    struct slice rest = before(before(before(name, "_PROTO"), "_ADDR"), "_PORT");
+    size_t digits;
+
+    rest = before(before(rest, "_TCP"), "_UDP");
+    digits = rest.size;
+    while (digits && rest.base[digits - 1] != '_')
+        digits--;
+    return ends_with(slice_first(rest, digits), "_PORT_") &&
+           is_digits(slice_after(rest, digits));
+}
+
+/* ..._SERVICE_HOST, ..._SERVICE_PORT[_NAME] and the above. */
 static bool name_injected(struct slice name)
 {
-    static const char *const ends[] = {"_PROTO", "_ADDR", "_PORT"};
-    struct slice rest = name;
-
-    if (ends_with(name, "_SERVICE_HOST") || ends_with(name, "_SERVICE_PORT") ||
-        memmem(name.base, name.size, "_SERVICE_PORT_", 14))
-        return true;
-    for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-        if (ends_with(rest, ends[i]))
-            rest = slice_first(rest, rest.size - strlen(ends[i]));
-    for (unsigned i = 0; i < 2; i++)
-        if (ends_with(rest, i ? "_UDP" : "_TCP"))
-            rest = slice_first(rest, rest.size - 4);
-    for (size_t i = rest.size; i > 6; i--)
-        if (rest.base[i - 1] == '_')
-            return ends_with(slice_first(rest, i), "_PORT_") &&
-                   is_digits(slice_after(rest, i));
-    return false;
+    return ends_with(name, "_SERVICE_HOST") || ends_with(name, "_SERVICE_PORT") ||
+           memmem(name.base, name.size, "_SERVICE_PORT_", 14) || is_port_variable(name);
 }
 
 static bool listed(struct slice name, const char *const *names)

@@ -152,21 +152,13 @@ struct service_entry {
     struct listen_addresses listen_addresses;
 };
 
-struct mdns_settings {
-    struct texts interfaces; /* names; empty: all that can multicast */
-    struct texts
-        allow; /* sources believed: CIDRs, or "any"; empty: this host's networks */
-    const char *domain; /* go-micro's "micro" */
-};
-
 struct registry_settings {
-    struct texts url;
+    struct texts url; /* options of a kind of registry stand in its query */
     uint64_t ttl;
     uint64_t heartbeat;
     bool publish; /* false: resolve only */
     const char *token;
     const char *token_file;
-    struct mdns_settings mdns;
     /* derived */
     const char *secret; /* of token or token_file; or NULL */
     bool only_local;    /* no registry that others on the network can read */

@@ -68,26 +68,34 @@ enum err settings_finish_run(struct finish *f)
     return take_command(f);
 }
 
+static ssize_t file_read(const char *file, char *bytes, size_t size)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, bytes, size);
+
+    if (fd >= 0)
+        close(fd);
+    return got;
+}
+
+static struct slice without_line_end(struct slice s)
+{
+    while (s.size && strchr(" \t\r\n", s.base[s.size - 1]))
+        s.size--;
+    return s;
+}
+
 static enum err secret_read(struct finish *f, const char *path, const char *file,
                             const char **secret)
 {
     char bytes[TOKEN_SIZE];
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    ssize_t size = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
+    ssize_t size = file_read(file, bytes, sizeof(bytes));
     struct slice token;
 
     if (size < 0)
-        settings_refuse(f, path, "%s cannot be read: %s", file, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    if (size < 0)
-        return ERR_BAD_CONFIG;
-    token = slice_trim(slice_from(bytes, (size_t)size));
-    while (token.size &&
-           (token.base[token.size - 1] == '\n' || token.base[token.size - 1] == '\r'))
-        token = slice_trim(slice_first(token, token.size - 1));
-    if (!token.size || token.size == sizeof(bytes) ||
-        memchr(token.base, '\n', token.size))
+        return settings_refuse(f, path, "%s cannot be read: %s", file, strerror(errno));
+    token = without_line_end(slice_trim(slice_from(bytes, (size_t)size)));
+    if (!token.size || size == sizeof(bytes) || memchr(token.base, '\n', token.size))
         return settings_refuse(f, path, "%s must hold one line with the token", file);
     *secret = memory_copy(&f->settings->memory, token);
     return *secret ? ERR_OK : settings_no_memory(f);
@@ -145,23 +153,6 @@ static enum err finish_url(struct finish *f, unsigned index)
     return ERR_OK;
 }
 
-/* 10.0.0.0/8, fe80::/10, a bare address. */
-static bool is_network(struct slice text)
-{
-    size_t slash = slice_find(text, '/');
-    struct address a;
-    uint64_t bits = 0;
-
-    if (slice_is(text, "any"))
-        return true;
-    if (address_from_ip(&a, slice_first(text, slash), 0))
-        return false;
-    if (slash == text.size)
-        return true;
-    return slice_to_u64(slice_after(text, slash + 1), &bits) &&
-           bits <= (a.any.sa_family == AF_INET ? 32 : 128);
-}
-
 enum err settings_finish_registry(struct finish *f)
 {
     struct registry_settings *r = &f->settings->registry;
@@ -177,10 +168,6 @@ enum err settings_finish_registry(struct finish *f)
         return settings_refuse(f, "registry.heartbeat",
                                "must be shorter than the ttl (%s)",
                                duration_format(ttl, r->ttl));
-    for (unsigned i = 0; i < r->mdns.allow.count; i++)
-        if (!is_network(slice_of(r->mdns.allow.items[i])))
-            return settings_refuse(f, "registry.mdns.allow",
-                                   "must be networks like 10.0.0.0/8, or any");
     return ERR_OK;
 }
 

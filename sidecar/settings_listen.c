@@ -129,22 +129,9 @@ static enum err check_conflicts(struct finish *f, const struct asked *own, unsig
     return e;
 }
 
-static enum err finish_ingress(struct finish *f, struct listen_addresses *at)
-{
-    *at = (struct listen_addresses){NULL, 0, false};
-    return settings_listen(f, "ingress.listen", &f->settings->ingress.listen, 0, at);
-}
-
-enum err settings_finish_listeners(struct finish *f)
+static enum err listen_all(struct finish *f, struct listen_addresses *ingress)
 {
     struct settings *s = f->settings;
-    struct listen_addresses ingress;
-    const struct asked all[] = {
-        {"proxy.listen",   &s->proxy.addresses },
-        {"admin.listen",   &s->admin.addresses },
-        {"ingress.listen", &ingress            },
-        {"probes.listen",  &s->probes.addresses},
-    };
     enum err e = settings_listen(f, "proxy.listen", &s->proxy.listen, s->proxy.port,
                                  &s->proxy.addresses);
 
@@ -154,11 +141,24 @@ enum err settings_finish_listeners(struct finish *f)
         e = settings_listen(f, "probes.listen", &s->probes.listen, 0,
                             &s->probes.addresses);
     if (!e)
-        e = finish_ingress(f, &ingress);
+        e = settings_listen(f, "ingress.listen", &s->ingress.listen, 0, ingress);
     if (!e)
         e = needs_secret(f, "proxy", &s->proxy.addresses, s->proxy.secret);
-    if (!e)
-        e = needs_secret(f, "admin", &s->admin.addresses, s->admin.secret);
+    return e ? e : needs_secret(f, "admin", &s->admin.addresses, s->admin.secret);
+}
+
+enum err settings_finish_listeners(struct finish *f)
+{
+    struct settings *s = f->settings;
+    struct listen_addresses ingress = {0};
+    const struct asked all[] = {
+        {"proxy.listen",   &s->proxy.addresses },
+        {"admin.listen",   &s->admin.addresses },
+        {"ingress.listen", &ingress            },
+        {"probes.listen",  &s->probes.addresses},
+    };
+    enum err e = listen_all(f, &ingress);
+
     s->proxy.addresses.by_default =
         !settings_written(f, "proxy.listen") && !s->proxy.port;
     s->admin.addresses.by_default = !settings_written(f, "admin.listen");

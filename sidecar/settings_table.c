@@ -153,21 +153,13 @@ static const struct field service[] = {
     FIELDS_END,
 };
 
-static const struct field mdns[] = {
-    TEXTS   (struct mdns_settings, interfaces, "interfaces", NULL, "names; empty: all that can multicast"),
-    TEXTS   (struct mdns_settings, allow, "allow", NULL, "sources believed, as CIDRs, or any; empty: this host's own networks"),
-    TEXT    (struct mdns_settings, domain, "domain", "micro", "of the records"),
-    FIELDS_END,
-};
-
 static const struct field registry[] = {
-    TEXTS   (struct registry_settings, url, "url", "local", "where services are listed; several: in order of preference", .flags = FIELD_URL),
+    TEXTS   (struct registry_settings, url, "url", "local", "where services are listed; several: in order of preference; options of one in its query, mdns://?sources=any", .flags = FIELD_URL),
     DURATION(struct registry_settings, ttl, "ttl", "30s", SECOND, DAY, "of the lease: a dead instance is not resolved any longer"),
     DURATION(struct registry_settings, heartbeat, "heartbeat", "10s", 100, DAY, "renews the lease"),
     BOOL    (struct registry_settings, publish, "publish", "true", "register the app; false: only resolve"),
     TEXT    (struct registry_settings, token, "token", NULL, "sent to the registry", .flags = FIELD_SECRET),
     TEXT    (struct registry_settings, token_file, "token_file", NULL, "the same, read from a file"),
-    GROUP   (struct registry_settings, mdns, "mdns", mdns, "multicast"),
     FIELDS_END,
 };
 

@@ -296,13 +296,6 @@ TEST(a_heartbeat_is_shorter_than_the_lease)
             "t.yaml:1:11: registry.heartbeat: must be shorter than the ttl (5s)");
 }
 
-TEST(sources_of_mdns_are_networks)
-{
-    takes("registry: {mdns: {allow: [10.0.0.0/8, 'fe80::/10', 1.2.3.4, any]}}");
-    refuses("registry: {mdns: {allow: [10.0.0.0/33]}}",
-            "t.yaml:1:26: registry.mdns.allow: must be networks like 10.0.0.0/8, or any");
-}
-
 TEST(limits_of_policies_hold_together)
 {
     refuses("services: {a.b: {retries: {backoff: 1s}}}",
@@ -452,8 +445,8 @@ TESTS(RUN_WITH(takes_the_example_of_the_manual),
       RUN_WITH(what_is_advertised),
       RUN_WITH(settling_takes_no_time_with_only_local_registries),
       RUN_WITH(a_heartbeat_is_shorter_than_the_lease),
-      RUN_WITH(sources_of_mdns_are_networks), RUN_WITH(limits_of_policies_hold_together),
-      RUN_WITH(instances_need_addresses), RUN_WITH(a_drop_in_hides_no_service),
+      RUN_WITH(limits_of_policies_hold_together), RUN_WITH(instances_need_addresses),
+      RUN_WITH(a_drop_in_hides_no_service),
       RUN_WITH(names_of_services_do_as_path_segments),
       RUN_WITH(each_service_is_found_and_no_other), RUN_WITH(origins_are_origins),
       RUN_WITH(makes_valid_names_of_anything),
