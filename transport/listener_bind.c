@@ -48,8 +48,8 @@ static int open_socket(const struct address *a)
 
     if (fd < 0 || address_is_path(a))
         return fd;
-    set_option(fd, SOL_SOCKET,
-               SO_REUSEADDR); /* else TIME_WAIT holds the port after a restart */
+    /* Else TIME_WAIT holds the port after a restart. */
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY);
     if (a->any.sa_family == AF_INET6)
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);

@@ -52,12 +52,19 @@ static void tell_drained(struct socket *s)
         s->stream.events->drained(&s->stream);
 }
 
+/* Where `ended` came before (the other side had shut its half), who waits for `drained` gets that, and
+ * learns the rest from his next write. */
 static void write_failed(struct socket *s, int status)
 {
+    enum err e = socket_error(s, status);
+
     s->broken = true;
     socket_drop_request(s);
     queue_clear(&s->queue, &s->loop->chunks);
-    socket_end(s, socket_error(s, status));
+    if (s->ended)
+        tell_drained(s);
+    else
+        socket_end(s, e);
 }
 
 /* A broken stream has a hole at the end of its queue, and its owner knows: nothing more

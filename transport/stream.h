@@ -8,7 +8,8 @@
  *          Reading is switched off for back-pressure only, never per message.
  *   end:   `ended` comes at most once: ERR_OK for a clean end of input (FIN), else ERR_RESET or ERR_IO.
  *          After ERR_OK writing still works (half-close); after an error nothing does.
- *          A failed write is reported by the call that saw it, or else by `ended`.
+ *          A failed write is reported by the call that saw it, or else by `ended`; where that came
+ *          already, by the next write (and `drained` comes to who waits for it).
  *   close: stream_close() flushes nothing, silences everything but `closed`, which is the last event;
  *          the memory may go then and not before. stream_abort() is the same with a TCP RST, so the
  *          other side sees that what it got is not whole. stream_finish() sends what is queued, then FIN;

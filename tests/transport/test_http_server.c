@@ -219,6 +219,39 @@ TEST(pipelined_requests_wait_for_a_later_answer)
     close_fixture();
 }
 
+/* Sends until neither the kernel nor the server takes more; false: they took 64 MiB. */
+static bool send_until_full(struct peer *p)
+{
+    static char big[1024 * 1024];
+    size_t total = 0;
+
+    for (int refused = 0; refused < 3 && total < 64 * sizeof(big);) {
+        ssize_t size = send(p->fd, big, sizeof(big), MSG_NOSIGNAL);
+
+        refused = size < 0 ? refused + 1 : 0;
+        total += size > 0 ? (size_t)size : 0;
+        loop_settle(&at.loop);
+    }
+    return total < 64 * sizeof(big);
+}
+
+TEST(does_not_read_on_while_a_request_is_handled)
+{
+    struct peer p;
+
+    open_fixture();
+    at.keep = true;
+    p = connected();
+    peer_send(&p, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
+    loop_until(&at.loop, &at.has_kept);
+    assert_true(send_until_full(&p));
+    server_respond(at.kept, 200, SLICE(""), SLICE(""), SLICE("one"));
+    peer_expect(&p, "\r\n\r\none");
+    peer_expect(&p, "HTTP/1.1 400 "); /* what came then is no request */
+    peer_close(&p);
+    close_fixture();
+}
+
 TEST(cuts_the_body_of_an_answer_to_head)
 {
     struct peer p;
@@ -285,7 +318,7 @@ TEST(streams_an_answer_in_chunks)
     server_respond_piece(at.kept, SLICE("")); /* is not the end */
     server_respond_piece(at.kept, SLICE("0123456789abcdef"));
     server_respond_end(at.kept);
-    peer_expect(&p, "10\r\n0123456789abcdef\r\n0\r\n\r\n");
+    peer_expect(&p, "\r\n\r\n5\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n");
     at.keep = false;
     peer_send(&p, "GET /next HTTP/1.1\r\nHost: h\r\n\r\n");
     peer_expect(&p, "\n/next");
@@ -564,6 +597,7 @@ TESTS(RUN(answers_at_once), RUN(takes_the_path_out_of_an_absolute_target),
       RUN(reads_a_request_that_comes_byte_by_byte),
       RUN(answers_what_was_pipelined_in_order),
       RUN(pipelined_requests_wait_for_a_later_answer),
+      RUN(does_not_read_on_while_a_request_is_handled),
       RUN(cuts_the_body_of_an_answer_to_head), RUN(speaks_http_1_0_as_it_is),
       RUN(says_go_on_to_a_client_that_asks_first), RUN(streams_an_answer_in_chunks),
       RUN(streams_to_http_1_0_until_it_closes),

@@ -31,7 +31,7 @@ static void on_data(struct stream *s, struct slice bytes)
 
 static void on_drained(struct stream *s)
 {
-    (void)s;
+    assert_true(stream_queued(s) <= STREAM_LOW_WATER);
     wire.drains++;
     wire.drained = true;
 }
@@ -277,10 +277,13 @@ static size_t write_until_queued(size_t waiting)
     size_t total = 0;
 
     while (stream_queued(ours()) <= waiting) {
+        struct slice all = slice_from((char *)piece, sizeof(piece));
+        struct slice three[] = {slice_first(all, 40000), slice_from(all.base + 40000, 7),
+                                slice_after(all, 40007)};
+
         for (size_t i = 0; i < sizeof(piece); i++)
             piece[i] = (unsigned char)((total + i) % 251);
-        assert_int_equal(stream_write(ours(), slice_from((char *)piece, sizeof(piece))),
-                         ERR_OK);
+        assert_int_equal(stream_writev(ours(), three, 3, NULL), ERR_OK);
         total += sizeof(piece);
     }
     return total;
@@ -371,6 +374,19 @@ TEST(reports_a_queued_write_that_failed_even_while_not_reading)
     loop_until(&wire.loop, &wire.ended);
     assert_int_equal(wire.end, ERR_RESET);
     assert_int_equal(stream_queued(ours()), 0);
+    wire_close();
+}
+
+TEST(a_writer_who_waits_learns_of_a_reset_after_a_clean_end)
+{
+    wire_open();
+    peer_finish(&wire.peer);
+    loop_until(&wire.loop, &wire.ended);
+    write_until_queued(STREAM_HIGH_WATER);
+    peer_reset(&wire.peer);
+    loop_until(&wire.loop, &wire.drained);
+    assert_int_equal(stream_write(ours(), SLICE("more")), ERR_RESET);
+    assert_int_equal(wire.end, ERR_OK);
     wire_close();
 }
 
@@ -574,6 +590,7 @@ TESTS(RUN(hands_over_what_comes), RUN(says_nothing_while_reading_is_off),
       RUN(does_not_say_drained_when_it_was_never_full),
       RUN(sends_the_fin_after_what_is_queued), RUN(closes_with_bytes_still_queued),
       RUN(reports_a_queued_write_that_failed_even_while_not_reading),
+      RUN(a_writer_who_waits_learns_of_a_reset_after_a_clean_end),
       RUN(reads_what_the_other_side_said_before_it_went), RUN(speaks_over_a_unix_socket),
       RUN(knows_whether_the_kernel_has_something_for_us),
       RUN(is_not_quiet_when_the_other_side_has_closed), RUN(connects_and_says_so_later),
