@@ -29,6 +29,10 @@ enum {
     MDNS_NAME_LIMIT = 255,      /* bytes on the wire, the last 0 too */
     MDNS_NAME_TEXT = 4 * 255,   /* the same as text, each byte escaped */
     MDNS_COMPRESSED_LIMIT = 32, /* name endings a writer remembers */
+    MDNS_CLASS_IN = 1,
+    MDNS_TOP_BIT = 0x8000, /* of a class */
+    MDNS_POINTER = 0xc0,   /* of the first byte of a compressed name's rest */
+    MDNS_POINTER_LIMIT = 0x3fff,
 };
 
 enum mdns_type {
@@ -102,6 +106,12 @@ struct mdns_writer {
         uint16_t at;
     } endings[MDNS_COMPRESSED_LIMIT];
 };
+
+/* May it stand in a name's text as it is? */
+static inline bool mdns_byte_is_plain(unsigned char c)
+{
+    return c > ' ' && c < 0x7f && c != '.' && c != '\\';
+}
 
 static inline struct slice mdns_name_slice(const struct mdns_name *n)
 {

@@ -39,6 +39,21 @@ struct mdns {
     char packet[MDNS_PACKET_LIMIT]; /* of our own, until it is sent */
 };
 
+/* One question, asked as long as its answers are wanted. */
+struct asking {
+    struct mdns_browse browse;
+    struct mdns *mdns;
+    struct registry_watch *watch; /* NULL: of the names */
+    struct timer ask;
+    struct timer collect;
+    struct timer expire;
+    unsigned by_name;      /* questions left to ask so in this round */
+    bool delivered;        /* the names' first list */
+    bool changed;          /* the names' */
+    struct slice question; /* `name` */
+    char name[MDNS_NAME_LIMIT + 1];
+};
+
 static inline struct mdns *mdns_of(struct registry *r)
 {
     return container_of(r, struct mdns, base);
@@ -69,9 +84,18 @@ enum err mdns_watch(struct registry *r, struct registry_watch *w);
 void mdns_unwatch(struct registry *r, struct registry_watch *w);
 enum err mdns_watch_names(struct registry *r);
 void mdns_unwatch_names(struct registry *r);
-void mdns_hear(struct mdns *m, struct slice response, const struct mdns_origin *from);
 void mdns_ask_again(struct mdns *m);
 void mdns_querier_close(struct mdns *m);
+/* At the latest then. */
+void mdns_ask_within(struct asking *a, uint64_t ms);
+/* It gave a sign of life; its first one. */
+void mdns_heard(struct asking *a, struct mdns_known *k, uint32_t ttl_seconds);
+void mdns_heard_first(struct asking *a, struct mdns_known *k, uint32_t ttl_seconds);
+/* Tells the frame; it was forgotten before. */
+void mdns_gone(struct asking *a, const char *id, const char *reason);
+
+/* mdns_hearing.c */
+void mdns_hear(struct mdns *m, struct slice response, const struct mdns_origin *from);
 
 /* mdns_sighting.c: one instance as a packet shows it */
 struct mdns_sighting {

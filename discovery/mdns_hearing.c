@@ -1,0 +1,157 @@
+/* Answers, announcements and goodbyes: whose they are, and whether they are believed. */
+#include <stdio.h>
+
+#include "discovery/mdns_parts.h"
+
+enum {
+    AFTER_NEWS_MS = 1000,  /* the names, when somebody announced himself */
+    AFTER_RUMOUR_MS = 100, /* when somebody without an address announced himself */
+    SIGHTINGS_LIMIT = 64,  /* instances believed of one packet */
+};
+
+static void complain(struct asking *a, const struct mdns_sighting *s, const char *reason)
+{
+    mdns_complain(a->mdns, s->from, mdns_name_slice(&s->srv->name), reason);
+}
+
+static void remember(struct asking *a, const struct mdns_sighting *s,
+                     const struct mdns_record *record)
+{
+    char id[MDNS_NAME_TEXT + 1];
+    struct instance i = {.id = id,
+                         .version = record->version,
+                         .address = s->address,
+                         .weight = record->weight,
+                         .metadata = record->metadata,
+                         .source = a->mdns->base.url.text};
+    struct mdns_known *k;
+    struct why reason;
+    enum err e;
+
+    why_init(&reason);
+    snprintf(id, sizeof(id), "%.*s", (int)s->id.size, s->id.base);
+    e = instance_check(&i, &reason);
+    if (!e && (e = mdns_browse_put(&a->browse, s->id, s->fingerprint, &k)))
+        why(&reason, e, "%s", err_text(e));
+    if (e) {
+        complain(a, s, reason.text);
+        return;
+    }
+    mdns_heard_first(a, k, s->srv->ttl);
+    a->mdns->base.frame->add(a->watch, &i);
+}
+
+static void take_in(struct asking *a, const struct mdns_sighting *s)
+{
+    struct mdns_record record;
+    struct why reason;
+
+    why_init(&reason);
+    if (mdns_record_decode(&record, s->txt, &reason)) {
+        complain(a, s, reason.text);
+        return;
+    }
+    /* "a.b" of "c" looks like "a" of "b.c": the record says which it is. */
+    if (strcmp(record.service, a->watch->service) == 0)
+        remember(a, s, &record);
+    mdns_record_fini(&record);
+}
+
+static void see_instance(struct asking *a, struct mdns_sighting *s)
+{
+    struct mdns_known *k = mdns_browse_find(&a->browse, s->id);
+    struct why reason;
+
+    why_init(&reason);
+    if (mdns_sighting_read(s, a->mdns, &reason))
+        complain(a, s, reason.text);
+    else if (k && k->fingerprint == s->fingerprint)
+        mdns_heard(a, k, s->srv->ttl);
+    else
+        take_in(a, s);
+}
+
+static void see_name(struct asking *a, const struct mdns_sighting *s)
+{
+    struct mdns_known *k = mdns_browse_find(&a->browse, s->id);
+
+    if (k) {
+        mdns_heard(a, k, s->srv->ttl);
+    } else if (!service_name_is_valid(s->id)) {
+        complain(a, s, "it lists a service whose name is none");
+    } else if (mdns_browse_put(&a->browse, s->id, 0, &k) == ERR_OK) {
+        a->changed = true;
+        mdns_heard_first(a, k, s->srv->ttl);
+    }
+}
+
+static void see_goodbye(struct asking *a, const struct mdns_sighting *s)
+{
+    struct mdns_known *k = mdns_browse_find(&a->browse, s->id);
+    char id[MDNS_NAME_TEXT + 1];
+
+    if (!k)
+        return;
+    memcpy(id, k->id, strlen(k->id) + 1);
+    mdns_browse_remove(&a->browse, s->id);
+    mdns_gone(a, id, "it said goodbye");
+}
+
+/* What comes from no address (see mdns_sources_believe()) may be anybody's: the answer to a question will have
+ * one. */
+static void see(struct asking *a, struct mdns_sighting *s)
+{
+    if (s->srv->ttl == 0)
+        see_goodbye(a, s);
+    else if (address_is_any(&s->from->address))
+        mdns_ask_within(a, AFTER_RUMOUR_MS);
+    else if (a->watch)
+        see_instance(a, s);
+    else
+        see_name(a, s);
+}
+
+/* Whose is "<id>.<question>"? An id may have dots, so each is tried. */
+static void sort_in(struct mdns *m, struct mdns_sighting *s)
+{
+    struct slice name = mdns_name_slice(&s->srv->name);
+
+    for (size_t at = 1; at + 1 < name.size; at++) {
+        struct asking *a = name.base[at - 1] == '.'
+                               ? map_get(&m->questions, slice_after(name, at))
+                               : NULL;
+
+        s->id = slice_first(name, at - 1);
+        if (a)
+            see(a, s);
+    }
+}
+
+/* A list entry has no announcement of its own: news of anybody is a reason to ask for the
+ * names again. */
+static void expect_names(struct mdns *m, const struct mdns_header *h)
+{
+    if (m->names && h->counts[MDNS_QUESTIONS] == 0)
+        mdns_ask_within(m->names, AFTER_NEWS_MS);
+}
+
+void mdns_hear(struct mdns *m, struct slice response, const struct mdns_origin *from)
+{
+    struct mdns_entry srv;
+    struct mdns_sighting s = {.packet = response, .srv = &srv, .from = from};
+    struct mdns_reader r;
+    struct mdns_header h;
+    unsigned seen = 0;
+    enum err e = mdns_read_header(&r, response, &h);
+
+    while (!e && seen < SIGHTINGS_LIMIT) {
+        e = mdns_read(&r, &srv);
+        if (e || srv.type != MDNS_SRV || srv.section == MDNS_QUESTIONS ||
+            srv.section == MDNS_AUTHORITIES)
+            continue;
+        seen++;
+        sort_in(m, &s);
+    }
+    if (seen)
+        expect_names(m, &h);
+}
