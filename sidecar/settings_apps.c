@@ -121,6 +121,32 @@ static enum err finish_app_ingress(struct finish *f, struct app_settings *a,
     return settings_listen(f, path, &own, 0, &a->ingress_listen);
 }
 
+/* Calls to the app would come back to us. Ports nobody asked for give way. */
+static enum err check_own_ports(struct finish *f, const struct app_settings *a,
+                                const struct app_place *at)
+{
+    const struct settings *s = f->settings;
+    const struct {
+        const char *name;
+        const struct listen_addresses *at;
+    } own[] = {
+        {"proxy.listen",  &s->proxy.addresses },
+        {"admin.listen",  &s->admin.addresses },
+        {"probes.listen", &s->probes.addresses},
+        {"the ingress",   &a->ingress_listen  },
+    };
+    char reason[128];
+
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        for (unsigned j = 0; j < own[i].at->count && !own[i].at->by_default; j++)
+            for (unsigned k = 0; k < a->address_count; k++)
+                if (settings_conflict(&own[i].at->items[j], &a->addresses[k])) {
+                    snprintf(reason, sizeof(reason), "is where %s listens", own[i].name);
+                    return refuse_at(f, at, a->port ? "port" : "host", reason);
+                }
+    return ERR_OK;
+}
+
 static enum err finish_app(struct finish *f, struct app_settings *a,
                            const struct app_place *at)
 {
@@ -136,6 +162,8 @@ static enum err finish_app(struct finish *f, struct app_settings *a,
         e = finish_advertise(f, a, at);
     if (!e)
         e = finish_app_ingress(f, a, at);
+    if (!e)
+        e = check_own_ports(f, a, at);
     return e ? e : merge_metadata(f, a);
 }
 

@@ -34,5 +34,7 @@ bool settings_written(const struct finish *f, const char *path);
 /* `texts` as addresses; `port` not 0: in place of theirs. */
 enum err settings_listen(struct finish *f, const char *path, const struct texts *texts,
                          uint32_t port, struct listen_addresses *out);
+/* Can both not be listened on at once? */
+bool settings_conflict(const struct address *a, const struct address *b);
 
 #endif

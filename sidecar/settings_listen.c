@@ -86,7 +86,7 @@ struct asked {
     const struct listen_addresses *at;
 };
 
-static bool conflict(const struct address *a, const struct address *b)
+bool settings_conflict(const struct address *a, const struct address *b)
 {
     if (address_is_path(a) || address_is_path(b))
         return address_equals(a, b);
@@ -104,7 +104,7 @@ static enum err check_pair(struct finish *f, const struct asked *a, const struct
         return ERR_OK;
     for (unsigned i = 0; i < a->at->count; i++)
         for (unsigned j = 0; j < b->at->count; j++)
-            if (conflict(&a->at->items[i], &b->at->items[j]))
+            if (settings_conflict(&a->at->items[i], &b->at->items[j]))
                 return settings_refuse(f, a->path, "%s is taken by %s",
                                        address_format(&a->at->items[i], text), b->path);
     return ERR_OK;

@@ -200,6 +200,18 @@ TEST(the_app_is_on_both_loopbacks)
     assert_string_equal(s->all_apps[0].name, s->name);
 }
 
+TEST(the_app_is_not_where_we_listen)
+{
+    refuses("app: {port: 8081}\nproxy: {port: 8081}",
+            "t.yaml:1:13: app.port: is where proxy.listen listens");
+    refuses("app: {port: 83}\ningress: {listen: 0.0.0.0:83}",
+            "t.yaml:1:13: app.port: is where the ingress listens");
+    refuses("app: {host: 'unix:/tmp/a'}\nproxy: {listen: 'unix:/tmp/a'}",
+            "t.yaml:1:13: app.host: is where proxy.listen listens");
+    takes("app: {port: 8081}");
+    takes("app: {port: 83}\ningress: {listen: 10.0.0.1:83}");
+}
+
 TEST(the_app_may_be_elsewhere)
 {
     takes("app: {port: 5000, host: 10.1.2.3}");
@@ -416,7 +428,7 @@ static bool parses(void)
     bool ok =
         settings_parse(&out,
                        SLICE("name: a\nmetadata: {a: b}\nproxy: {listen: 127.0.0.1:1}\n"
-                             "app: {port: 1, ingress: 127.0.0.1:2, metadata: {c: d}}\n"
+                             "app: {port: 9, ingress: 127.0.0.1:2, metadata: {c: d}}\n"
                              "services: {x: {instances: [127.0.0.1:3], listen: "
                              "127.0.0.1:4}}\n"),
                        "t.yaml", NULL) == ERR_OK;
@@ -438,8 +450,8 @@ TESTS(RUN_WITH(takes_the_example_of_the_manual),
       RUN_WITH(listening_elsewhere_asks_for_a_token),
       RUN_WITH(an_address_that_is_none_is_refused_at_its_place),
       RUN_WITH(two_listeners_of_one_address_are_refused),
-      RUN_WITH(the_app_is_on_both_loopbacks), RUN_WITH(the_app_may_be_elsewhere),
-      RUN_WITH(one_check_of_health_and_no_more),
+      RUN_WITH(the_app_is_on_both_loopbacks), RUN_WITH(the_app_is_not_where_we_listen),
+      RUN_WITH(the_app_may_be_elsewhere), RUN_WITH(one_check_of_health_and_no_more),
       RUN_WITH(several_apps_share_what_the_top_level_says),
       RUN_WITH(several_apps_need_names_and_ports), RUN_WITH(an_ingress_needs_its_app),
       RUN_WITH(what_is_advertised),

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "sidecar/settings.h"
+#include "tests/lib/fault_heap.h"
 #include "tests/lib/test.h"
 
 enum { MOST = 12 };
@@ -289,6 +290,30 @@ TEST(lives_until_the_last_reference_goes)
     settings_unref(NULL);
 }
 
+static bool loads(void)
+{
+    struct settings *out;
+    bool ok;
+
+    in.at = 1;
+    ok = settings_load(&out, &in, &w) == ERR_OK;
+    settings_unref(out);
+    return ok;
+}
+
+TEST(survives_each_refused_allocation)
+{
+    static char *const command[] = {(char *)"sh", (char *)"-c", (char *)"x", NULL};
+
+    write_file("name: a\nservices: {x: {instances: [127.0.0.1:3]}}\n");
+    in.file = file;
+    in.command = command;
+    environment[0] = (char *)"CSIDECAR_PROXY_ALLOWED_HOSTS=a,b";
+    flag("--set");
+    flag("apps=[{name: a, port: 1, metadata: {k: v}}]");
+    assert_in_range(fault_heap_each(loads), 5, 2000);
+}
+
 /* Two settings must not share a variable or a flag: a.b_c and a_b.c would. */
 static void collect(const struct field *fields, const char *prefix, char names[][128],
                     unsigned *count)
@@ -345,4 +370,5 @@ TESTS(RUN_WITH(flags_win_over_variables_over_the_file_over_defaults),
       RUN_WITH(a_reload_opens_no_ports_and_moves_no_apps),
       RUN_WITH(a_reload_of_something_broken_is_refused),
       RUN_WITH(lives_until_the_last_reference_goes),
+      RUN_WITH(survives_each_refused_allocation),
       RUN_WITH(no_two_settings_share_a_variable), RUN_WITH(each_setting_is_explained))
