@@ -69,6 +69,7 @@ TEST(refuses_a_second_empty_line_and_half_ones)
 {
     refuse_request("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
     refuse_request("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    refuse_request("\r\n\rGET / HTTP/1.1\r\nHost: a\r\n\r\n");
     refuse_request("\rGET / HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 

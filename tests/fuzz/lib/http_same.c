@@ -110,6 +110,19 @@ static void compare(struct http_record *a, struct http_record *b)
     must_hold(a->text.size == b->text.size, "they differ after a zero byte");
 }
 
+/* A head that is both too large and malformed may be refused for either. */
+static bool is_about_size(enum err e)
+{
+    return e == ERR_HEAD_TOO_LARGE || e == ERR_TARGET_TOO_LONG;
+}
+
+static void must_be_same(enum err a, enum err b)
+{
+    if (a && b && (is_about_size(a) || is_about_size(b)))
+        return;
+    must_equal(err_code(a), err_code(b));
+}
+
 static void cut_must_say_the_same(enum http_side side, struct slice bytes, unsigned cut)
 {
     struct http_record whole, pieces;
@@ -121,8 +134,8 @@ static void cut_must_say_the_same(enum http_side side, struct slice bytes, unsig
     b = cut & 1 ? record_feed(&pieces, bytes, 1 + cut / 2)
                 : record_feed_cut(&pieces, bytes, cut / 2);
     compare(&whole, &pieces);
-    must_equal(err_code(a), err_code(b));
-    must_equal(err_code(record_finish(&whole)), err_code(record_finish(&pieces)));
+    must_be_same(a, b);
+    must_be_same(record_finish(&whole), record_finish(&pieces));
     must_hold(!whole.reader.partial && !pieces.reader.partial,
               "memory is held after the end");
     record_fini(&whole);

@@ -87,7 +87,7 @@ static enum err on_end(struct http_reader *reader)
     flush_body(r);
     text_add(&r->text, SLICE("end\n"));
     r->ends++;
-    if (reader->side == HTTP_RESPONSES)
+    if (r->expect)
         reader_expect(reader, r->expect);
     return ERR_OK;
 }

@@ -20,7 +20,7 @@ struct http_record {
     struct http_head last; /* its slices are gone; the rest stays */
     unsigned heads, ends;
     enum err answer;         /* what `head` returns */
-    enum http_method expect; /* set again at each `end` */
+    enum http_method expect; /* said again at each `end`, unless METHOD_OTHER */
     struct why why;
 };
 
