@@ -14,8 +14,12 @@ static enum err name_make(char **name, struct why *w, const char *first, const c
     struct text t;
 
     text_init(&t, MDNS_NAME_LIMIT);
-    text_addf(&t, "%s%s", first, rest);
-    *name = text_take(&t);
+    if (strlen(first) + strlen(rest) < MDNS_NAME_LIMIT) {
+        text_addf(&t, "%s%s", first, rest);
+        *name = text_take(&t);
+        if (!*name)
+            return ERR_NO_MEMORY;
+    }
     if (*name && mdns_name_is_valid(slice_of(*name)))
         return ERR_OK;
     return why(w, ERR_BAD_VALUE, "\"%s%s\" cannot be a name in mDNS", first, rest);
@@ -25,13 +29,15 @@ static enum err name_make(char **name, struct why *w, const char *first, const c
 static enum err host_make(struct mdns_publication *p)
 {
     char host[MDNS_NAME_LIMIT] = {0};
+    enum err e = ERR_BAD_VALUE;
 
-    if (gethostname(host, sizeof(host) - 2) == 0 &&
-        name_make(&p->host, NULL, host, ".") == ERR_OK)
-        return ERR_OK;
+    if (gethostname(host, sizeof(host) - 2) == 0)
+        e = name_make(&p->host, NULL, host, ".");
+    if (e != ERR_BAD_VALUE)
+        return e;
     free(p->host);
-    p->host = slice_dup(SLICE("localhost."));
-    return p->host ? ERR_OK : ERR_NO_MEMORY;
+    p->host = NULL;
+    return name_make(&p->host, NULL, "localhost", ".");
 }
 
 static enum err names_make(struct mdns_publication *p, const struct registration *r,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "discovery/mdns_publication.h"
+#include "tests/lib/fault_heap.h"
 
 static struct mdns_publication publication;
 static struct registration registration;
@@ -207,7 +208,19 @@ TEST(knows_when_the_asker_knows_the_answer)
     }
 }
 
-TESTS(RUN_WITH(answers_for_its_service_with_all_that_go_micro_needs_and_the_question),
+static bool made_again(void)
+{
+    mdns_publication_fini(&publication);
+    return mdns_publication_init(&publication, &registration, "micro", &reason) == ERR_OK;
+}
+
+TEST(no_memory_is_an_answer)
+{
+    assert_in_range(fault_heap_each(made_again), 5, 100);
+}
+
+TESTS(RUN_WITH(no_memory_is_an_answer),
+      RUN_WITH(answers_for_its_service_with_all_that_go_micro_needs_and_the_question),
       RUN_WITH(its_txt_comes_last_for_go_micro_keeps_the_last_entry),
       RUN_WITH(answers_for_itself_without_a_pointer),
       RUN_WITH(its_list_entry_has_a_port_an_address_and_an_empty_txt),

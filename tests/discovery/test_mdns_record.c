@@ -7,6 +7,7 @@
 
 #include "discovery/mdns_record.h"
 #include "sidecar/core/random.h"
+#include "tests/lib/fault_heap.h"
 
 static struct mdns_record record;
 static struct why reason;
@@ -218,7 +219,24 @@ TEST(refuses_too_many_pairs)
     text_fini(&json);
 }
 
-TESTS(RUN(what_is_written_is_read_again),
+static bool there_and_back(void)
+{
+    struct pair zone = {"zone", "eu-1"};
+    struct registration r = {
+        .service = "greeter", .version = "1", .weight = 2, .metadata = {&zone, 1}
+    };
+    bool well = round_trip(&r) == ERR_OK;
+
+    mdns_record_fini(&record);
+    return well;
+}
+
+TEST(no_memory_is_an_answer)
+{
+    assert_in_range(fault_heap_each(there_and_back), 5, 100);
+}
+
+TESTS(RUN(no_memory_is_an_answer), RUN(what_is_written_is_read_again),
       RUN(the_protocol_is_http_unless_the_metadata_says_otherwise),
       RUN(a_version_is_never_empty_for_go_micro_skips_such),
       RUN(more_metadata_than_a_datagram_carries_is_refused),
