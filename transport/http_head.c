@@ -132,23 +132,29 @@ enum err http_request_build(const struct http_raw *raw, struct http_field *field
     return http_request_check(h, problem);
 }
 
+static bool status_parse(const char *text, unsigned *status)
+{
+    if (!is_digit(text[0]) || !is_digit(text[1]) || !is_digit(text[2]))
+        return false;
+    *status = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
+    return *status >= 100;
+}
+
 /* "HTTP/1.1 200 OK", or without the reason, with or without the space before it. */
 static const char *status_line_problem(const struct http_raw *raw, struct http_head *h)
 {
-    enum { STATUS = VERSION + 1, REASON = STATUS + 4 };
-    const char *base = raw->bytes.base, *status = base + STATUS;
+    enum { STATUS = VERSION + 1, STATUS_END = STATUS + 3 };
+    const char *base = raw->bytes.base;
     uint32_t size = start_line_size(raw);
 
-    if (size < REASON - 1 || !is_line_end(base + size) ||
-        !version_parse(base, &h->minor) || status[-1] != ' ' || !is_digit(status[0]) ||
-        !is_digit(status[1]) || !is_digit(status[2]) ||
-        (size > REASON - 1 && base[REASON - 1] != ' '))
+    if (size < STATUS_END || !is_line_end(base + size) ||
+        !version_parse(base, &h->minor) || base[STATUS - 1] != ' ' ||
+        (size > STATUS_END && base[STATUS_END] != ' '))
         return "a status line that is not \"HTTP/1.1 200 reason\"";
-    h->status = (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0');
-    h->reason = slice_after(slice_from(base, size), REASON);
-    if (h->status < 100 || !http_is_value(h->reason))
-        return "a status below 100, or a control character in the reason";
-    return NULL;
+    if (!status_parse(base + STATUS, &h->status))
+        return "a status that is not from 100 to 999";
+    h->reason = slice_after(slice_from(base, size), STATUS_END + 1);
+    return http_is_value(h->reason) ? NULL : "a control character in the reason";
 }
 
 enum err http_response_build(const struct http_raw *raw, bool to_head,
