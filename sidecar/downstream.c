@@ -328,7 +328,9 @@ static void on_end_of_input(struct downstream *d)
     struct call *c = d->call;
 
     d->half_closed = true;
-    if (!c || d->lingering || !c->started) {
+    if (c && !c->started && !d->lingering && reader_in_message(&c->reader)) {
+        refuse(d, ERR_BAD_REQUEST, "the head did not end");
+    } else if (!c || d->lingering || !c->started) {
         close_when_sent(d);
     } else if (c->tunnel) {
         port_tunnel_ended(c);

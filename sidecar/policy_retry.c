@@ -90,9 +90,10 @@ static bool fits_deadline(const struct exchange *x, uint64_t delay)
     return !timer_active(&x->deadline) || clock_now(x->clock) + delay < x->deadline.due;
 }
 
+/* Where an attempt could not have helped anyway there is nothing to tell. */
 static enum verdict deny(struct exchange *x, const char *reason)
 {
-    x->retry_reason = reason;
+    x->retry_reason = err_blame(x->error) == BLAME_UPSTREAM && x->instance ? reason : NULL;
     return DENY;
 }
 

@@ -204,6 +204,14 @@ static void put_request_additions(struct pen *p, const struct http_head *h,
         put_upgrade(p, h);
 }
 
+/* As a number: "007" means something else to somebody. */
+static void put_length(struct pen *p, uint64_t length)
+{
+    put(p, SLICE("Content-Length: "));
+    put_number(p, length);
+    put(p, SLICE("\r\n"));
+}
+
 static void put_request_fields(struct pen *p, const struct http_head *h,
                                const struct route *route,
                                const struct request_rules *rules)
@@ -215,7 +223,9 @@ static void put_request_fields(struct pen *p, const struct http_head *h,
             continue;
         if (f->id == FIELD_ID_DAPR_APP_ID && route->form == ROUTE_HEADER)
             continue;
-        if (!is_dropped(h, f, request_dropped))
+        if (f->id == FIELD_ID_CONTENT_LENGTH)
+            put_length(p, h->length);
+        else if (!is_dropped(h, f, request_dropped))
             put_field(p, f);
     }
     put_request_additions(p, h, route, rules);
@@ -354,10 +364,12 @@ static bool is_rewritten(const struct http_field *f)
 static void put_response_fields(struct pen *p, const struct http_head *h,
                                 const struct response_rules *rules)
 {
+    bool has_no_length = h->status < 200 || h->status == 204; /* RFC 9110 §8.6 */
+
     for (unsigned i = 0; i < h->count; i++) {
         const struct http_field *f = &h->fields[i];
 
-        if (is_dropped(h, f, response_dropped))
+        if (is_dropped(h, f, response_dropped) || (has_no_length && f->id == FIELD_ID_CONTENT_LENGTH))
             continue;
         if (rules->prefix.size && is_rewritten(f))
             put_rewritten(p, f, rules);
