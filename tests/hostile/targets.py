@@ -41,7 +41,8 @@ class Process:
         return port
 
     def environment(self):
-        return os.environ | {"XDG_RUNTIME_DIR": self.folder.name, "XDG_STATE_HOME": self.folder.name}
+        mine = {name: value for name, value in os.environ.items() if not name.startswith("CSIDECAR")}
+        return mine | {"XDG_RUNTIME_DIR": self.folder.name, "XDG_STATE_HOME": self.folder.name}
 
     async def until_listening(self, port):
         for _ in range(200):
