@@ -291,7 +291,7 @@ static enum err why_it_ended(const struct call *c)
         return ERR_TRUNCATED;
     if (!c->x.sent)
         return ERR_STALE_CONNECTION;
-    return reader_in_message(&c->up->reader) ? ERR_BAD_RESPONSE : ERR_UPSTREAM_RESET;
+    return reader_is_between(&c->up->reader) ? ERR_UPSTREAM_RESET : ERR_BAD_RESPONSE;
 }
 
 void port_upstream_ended(struct call *c, enum err e)
@@ -372,7 +372,9 @@ enum when port_reply(struct exchange *x)
     struct call *c = call_of(x);
     struct text message;
 
+    /* What follows a CONNECT was meant for a tunnel: it is no request. */
     c->close_down |= c->minor == 0 || c->worker->draining ||
+                     c->method == METHOD_CONNECT ||
                      (c->framing != BODY_NONE && !c->request_read);
     text_init(&message, REPLY_LIMIT);
     c->status = write_reply(c, &message);

@@ -119,6 +119,11 @@ enum err reader_feed(struct http_reader *r, struct slice bytes, size_t *used,
     return !e || e == ERR_LATER ? ERR_OK : fail(r, e, problem, w);
 }
 
+bool reader_is_between(const struct http_reader *r)
+{
+    return r->state == BETWEEN;
+}
+
 enum err reader_finish(struct http_reader *r)
 {
     enum err e;

@@ -103,6 +103,9 @@ enum err reader_feed(struct http_reader *r, struct slice bytes, size_t *used,
  * middle of any other ERR_BAD_REQUEST or ERR_TRUNCATED; between messages ERR_OK. */
 enum err reader_finish(struct http_reader *r);
 
+/* Not a byte of the next head is here: at the start, after an `end`, after a 1xx. */
+bool reader_is_between(const struct http_reader *r);
+
 static inline bool reader_in_message(const struct http_reader *r)
 {
     return r->in_message;

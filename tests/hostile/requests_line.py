@@ -1,7 +1,7 @@
 """The request line: white space, methods, versions, targets; and what isn't HTTP/1 at all."""
 
 from .case import (
-    ACCEPT, NORMALISE, REFUSE, SHOULD, Request, at_most, both, get, head, method_is, never, slug, target_is,
+    ACCEPT, NORMALISE, REFUSE, SHOULD, Request, at_most, both, get, head, method_is, never, not_forwarded, slug, target_is,
 )  # fmt: skip
 
 LINE = "RFC 9112 3: a malformed request line is a 400"
@@ -77,8 +77,8 @@ CASES = (
         refuse("space-in-target", line(b"GET /svc/x y HTTP/1.1")),
         refuse("smuggled-line-in-target", line(b"GET /svc/x HTTP/1.1 /y HTTP/1.1")),
         refuse("no-version", line(b"GET /svc/x")),
-        refuse("http-0.9", b"GET /svc/x\r\n", "RFC 9112 2.3: HTTP/0.9 isn't spoken"),
-        refuse("http-0.9-lf", b"GET /svc/x\n", "RFC 9112 2.3: HTTP/0.9 isn't spoken"),
+        Request("line-http-0.9", b"GET /svc/x\r\n", NORMALISE, "RFC 9112 2.3: HTTP/0.9 isn't spoken", check=not_forwarded),
+        Request("line-http-0.9-lf", b"GET /svc/x\n", NORMALISE, "RFC 9112 2.3: HTTP/0.9 isn't spoken", check=not_forwarded),
         refuse("method-only", line(b"GET")),
         refuse("method-and-version", line(b"GET HTTP/1.1")),
         refuse("target-only", line(b"/svc/x HTTP/1.1")),

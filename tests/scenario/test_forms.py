@@ -71,7 +71,7 @@ def test_proxy_form_to_any_authority_passes_with_egress(upstream, sidecar):
 
 def test_connect_is_refused_with_a_hint(sidecar):
     answer = sidecar().request("users:80", "CONNECT", host="users:80")
-    assert problem(answer, 405, "method_not_allowed")["detail"]
+    assert problem(answer, 405, "method_not_allowed")["hint"]
 
 
 @pytest.mark.parametrize("host", ["users.localhost", "users.localhost:%d", "users.csidecar", "users.LOCALHOST"])
