@@ -95,7 +95,7 @@ void reader_expect(struct http_reader *r, enum http_method method);
  * (one llhttp does not know), HEAD_TOO_LARGE (head or trailers), TARGET_TOO_LONG,
  * HTTP_VERSION, EXPECTATION; of responses ERR_BAD_RESPONSE; of both ERR_NO_MEMORY, or a
  * callback's own. w (may be NULL) says what was wrong. After an error the reader takes no
- * more. A 101 sets `tunnel` before its `head` and has no `end`; other 1xx have no `end`
+ * more. A head both malformed and too large may be refused for either. A 101 sets `tunnel` before its `head` and has no `end`; other 1xx have no `end`
  * either, the next head follows. */
 enum err reader_feed(struct http_reader *r, struct slice bytes, size_t *used,
                      struct why *w);

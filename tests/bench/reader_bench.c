@@ -16,14 +16,15 @@ static const char request[] = "GET /orders/items/7?x=1 HTTP/1.1\r\n"
                               "Accept: */*\r\n"
                               "Connection: keep-alive\r\n\r\n";
 
-static const char response[] = "HTTP/1.1 200 OK\r\n"
-                               "Server: gunicorn/20.1.0\r\n"
-                               "Date: Wed, 25 Nov 2026 10:00:00 GMT\r\n"
-                               "Connection: keep-alive\r\n"
-                               "Content-Type: application/json\r\n"
-                               "Content-Length: 128\r\n\r\n"
-                               "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-                               "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+static const char response[] =
+    "HTTP/1.1 200 OK\r\n"
+    "Server: gunicorn/20.1.0\r\n"
+    "Date: Wed, 25 Nov 2026 10:00:00 GMT\r\n"
+    "Connection: keep-alive\r\n"
+    "Content-Type: application/json\r\n"
+    "Content-Length: 128\r\n\r\n"
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 static unsigned long ends;
 
@@ -48,7 +49,8 @@ static enum err on_end(struct http_reader *r)
 
 static const struct http_reader_events events = {on_head, on_body, NULL, on_end};
 
-__attribute__((noinline)) static void both(struct http_reader *in, struct http_reader *out)
+__attribute__((noinline)) static void both(struct http_reader *in,
+                                           struct http_reader *out)
 {
     size_t used;
 
@@ -67,6 +69,7 @@ int main(int count, char **arguments)
     reader_init(&out, HTTP_RESPONSES, &events, &scratch);
     for (unsigned long i = 0; i < rounds; i++)
         both(&in, &out);
-    printf("%lu messages, %zu and %zu bytes\n", ends, sizeof(request) - 1, sizeof(response) - 1);
+    printf("%lu messages, %zu and %zu bytes\n", ends, sizeof(request) - 1,
+           sizeof(response) - 1);
     return ends == 2 * rounds ? 0 : 1;
 }
