@@ -56,6 +56,11 @@ void mdns_browse_heard(struct mdns_known *k, uint64_t now, uint32_t ttl_seconds)
     k->missed = 0;
 }
 
+void mdns_browse_doubt(struct mdns_known *k)
+{
+    k->missed = BROWSE_MISSES - 1;
+}
+
 bool mdns_browse_remove(struct mdns_browse *b, struct slice id)
 {
     struct mdns_known *k = map_remove(&b->known, id);
@@ -110,18 +115,25 @@ static void drop_all(struct mdns_browse *b,
     } while (count == SWEEP);
 }
 
+/* Not heard of for a round that counts. */
+static bool is_missing(const struct mdns_browse *b, const struct mdns_known *k,
+                       uint64_t now)
+{
+    if (k->heard)
+        return false;
+    if (k->missed > 0)
+        return true;
+    return b->rounds > BROWSE_EARLY_ROUNDS && now - k->heard_at >= BROWSE_PATIENCE_MS;
+}
+
 void mdns_browse_end(struct mdns_browse *b, uint64_t now,
                      const struct mdns_browse_events *events)
 {
-    bool counts = b->rounds > BROWSE_EARLY_ROUNDS;
-
     map_each(at, &b->known)
     {
         struct mdns_known *k = at->value;
 
-        if (k->heard || !counts || now - k->heard_at < BROWSE_PATIENCE_MS)
-            continue;
-        if (++k->missed < BROWSE_MISSES)
+        if (is_missing(b, k, now) && ++k->missed < BROWSE_MISSES)
             events->missed(b, k->id);
     }
     drop_all(b, is_missed, now, events, "it no longer answers");

@@ -48,6 +48,8 @@ struct mdns_known *mdns_browse_find(const struct mdns_browse *b, struct slice id
 enum err mdns_browse_put(struct mdns_browse *b, struct slice id, uint32_t fingerprint,
                          struct mdns_known **known);
 void mdns_browse_heard(struct mdns_known *k, uint64_t now, uint32_t ttl_seconds);
+/* It goes unless it is heard in the next round. */
+void mdns_browse_doubt(struct mdns_known *k);
 /* Returns whether it was known. */
 bool mdns_browse_remove(struct mdns_browse *b, struct slice id);
 

@@ -4,7 +4,8 @@
 #include "discovery/mdns_parts.h"
 
 enum {
-    AFTER_NEWS_MS = 1000,  /* the names, when somebody announced himself */
+    AFTER_NEWS_MS = 1000, /* the names, when somebody announced himself */
+    AFTER_GOODBYE_MS = 100,
     AFTER_RUMOUR_MS = 100, /* when somebody without an address announced himself */
     SIGHTINGS_LIMIT = 64,  /* instances believed of one packet */
 };
@@ -94,7 +95,7 @@ static void see_goodbye(struct asking *a, const struct mdns_sighting *s)
         return;
     memcpy(id, k->id, strlen(k->id) + 1);
     mdns_browse_remove(&a->browse, s->id);
-    mdns_gone(a, id, "it said goodbye");
+    mdns_gone(a, id);
 }
 
 /* What comes from no address (see mdns_sources_believe()) may be anybody's: the answer to a question will have
@@ -122,17 +123,42 @@ static void sort_in(struct mdns *m, struct mdns_sighting *s)
                                : NULL;
 
         s->id = slice_first(name, at - 1);
-        if (a)
+        for (; a; a = a->twin)
             see(a, s);
     }
 }
 
-/* A list entry has no announcement of its own: news of anybody is a reason to ask for the
- * names again. */
-static void expect_names(struct mdns *m, const struct mdns_header *h)
+/* Somebody said goodbye, perhaps the last of his service: it has one more round to be listed in. */
+static void doubt_name(struct mdns *m, const struct mdns_entry *srv)
 {
-    if (m->names && h->counts[MDNS_QUESTIONS] == 0)
-        mdns_ask_within(m->names, AFTER_NEWS_MS);
+    struct slice name = mdns_name_slice(&srv->name);
+    size_t domain = strlen(m->domain) + 2;
+
+    for (size_t at = 1; at + domain < name.size; at++) {
+        struct slice service = slice_from(name.base + at, name.size - domain - at);
+        struct mdns_known *k = name.base[at - 1] == '.'
+                                   ? mdns_browse_find(&m->names->browse, service)
+                                   : NULL;
+
+        if (k)
+            mdns_browse_doubt(k);
+    }
+}
+
+/* A list entry has neither announcement nor goodbye: others' news are a reason to ask for the names again. */
+static void hear_news(struct mdns *m, const struct mdns_entry *srv)
+{
+    if (!m->names)
+        return;
+    if (srv->ttl == 0)
+        doubt_name(m, srv);
+    mdns_ask_within(m->names, srv->ttl == 0 ? AFTER_GOODBYE_MS : AFTER_NEWS_MS);
+}
+
+static bool is_of_interest(const struct mdns_entry *e)
+{
+    return e->type == MDNS_SRV && e->class == MDNS_CLASS_IN &&
+           (e->section == MDNS_ANSWERS || e->section == MDNS_ADDITIONALS);
 }
 
 void mdns_hear(struct mdns *m, struct slice response, const struct mdns_origin *from)
@@ -146,12 +172,11 @@ void mdns_hear(struct mdns *m, struct slice response, const struct mdns_origin *
 
     while (!e && seen < SIGHTINGS_LIMIT) {
         e = mdns_read(&r, &srv);
-        if (e || srv.type != MDNS_SRV || srv.section == MDNS_QUESTIONS ||
-            srv.section == MDNS_AUTHORITIES)
+        if (e || !is_of_interest(&srv))
             continue;
         seen++;
         sort_in(m, &s);
+        if (h.counts[MDNS_QUESTIONS] == 0)
+            hear_news(m, &srv);
     }
-    if (seen)
-        expect_names(m, &h);
 }

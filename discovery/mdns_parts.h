@@ -43,6 +43,7 @@ struct mdns {
 struct asking {
     struct mdns_browse browse;
     struct mdns *mdns;
+    struct asking *twin;          /* another watch of the same service */
     struct registry_watch *watch; /* NULL: of the names */
     struct timer ask;
     struct timer collect;
@@ -92,7 +93,7 @@ void mdns_ask_within(struct asking *a, uint64_t ms);
 void mdns_heard(struct asking *a, struct mdns_known *k, uint32_t ttl_seconds);
 void mdns_heard_first(struct asking *a, struct mdns_known *k, uint32_t ttl_seconds);
 /* Tells the frame; it was forgotten before. */
-void mdns_gone(struct asking *a, const char *id, const char *reason);
+void mdns_gone(struct asking *a, const char *id);
 
 /* mdns_hearing.c */
 void mdns_hear(struct mdns *m, struct slice response, const struct mdns_origin *from);

@@ -121,19 +121,21 @@ static void deliver_names(struct asking *a)
     free(names);
 }
 
-void mdns_gone(struct asking *a, const char *id, const char *reason)
+void mdns_gone(struct asking *a, const char *id)
 {
     a->changed = true;
-    if (!a->watch)
-        return;
-    log_info("mdns.gone", "service=%s instance=%s reason=\"%s\"", a->watch->service, id,
-             reason);
-    a->mdns->base.frame->remove(a->watch, id);
+    if (a->watch)
+        a->mdns->base.frame->remove(a->watch, id);
 }
 
 static void on_gone(struct mdns_browse *b, const char *id, const char *reason)
 {
-    mdns_gone(asking_of(b), id, reason);
+    struct asking *a = asking_of(b);
+
+    if (a->watch)
+        log_info("mdns.gone", "service=%s instance=%s reason=\"%s\"", a->watch->service,
+                 id, reason);
+    mdns_gone(a, id);
 }
 
 static void on_missed(struct mdns_browse *b, const char *id)
@@ -201,11 +203,32 @@ void mdns_heard_first(struct asking *a, struct mdns_known *k, uint32_t ttl)
 
 /* Life */
 
+static enum err asking_list(struct asking *a)
+{
+    a->twin = map_get(&a->mdns->questions, a->question);
+    return map_put(&a->mdns->questions, a->question, a);
+}
+
+static void asking_unlist(struct asking *a)
+{
+    struct map *questions = &a->mdns->questions;
+    struct asking *at = map_get(questions, a->question);
+
+    if (at != a) {
+        while (at->twin != a)
+            at = at->twin;
+        at->twin = a->twin;
+    } else if (a->twin) {
+        map_put(questions, a->twin->question, a->twin); /* replaces: needs no memory */
+    } else {
+        map_remove(questions, a->question);
+    }
+}
+
 static enum err asking_new(struct asking **out, struct mdns *m, const char *name,
                            struct registry_watch *w)
 {
     struct asking *a = calloc(1, sizeof(*a));
-    enum err e;
 
     if (!a)
         return ERR_NO_MEMORY;
@@ -216,11 +239,9 @@ static enum err asking_new(struct asking **out, struct mdns *m, const char *name
     timer_init(&a->ask, on_ask);
     timer_init(&a->collect, on_collect);
     timer_init(&a->expire, on_expire);
-    e = map_get(&m->questions, a->question) ? ERR_UNSUPPORTED
-                                            : map_put(&m->questions, a->question, a);
-    if (e) {
+    if (asking_list(a)) {
         free(a);
-        return e;
+        return ERR_NO_MEMORY;
     }
     timer_start(&a->ask, mdns_clock(m), 0);
     *out = a;
@@ -229,7 +250,7 @@ static enum err asking_new(struct asking **out, struct mdns *m, const char *name
 
 static void asking_free(struct asking *a)
 {
-    map_remove(&a->mdns->questions, a->question);
+    asking_unlist(a);
     timer_stop(&a->ask, clock_of(a));
     timer_stop(&a->collect, clock_of(a));
     timer_stop(&a->expire, clock_of(a));
@@ -239,10 +260,10 @@ static void asking_free(struct asking *a)
 
 enum err mdns_watch(struct registry *r, struct registry_watch *w)
 {
-    struct asking *a;
+    struct asking *a = NULL;
     enum err e = asking_new(&a, mdns_of(r), w->service, w);
 
-    w->backend = e ? NULL : a;
+    w->backend = a;
     return e;
 }
 
@@ -270,24 +291,25 @@ void mdns_unwatch_names(struct registry *r)
 
 void mdns_ask_again(struct mdns *m)
 {
-    map_each(at, &m->questions) mdns_ask_within(at->value, 0);
+    map_each(at, &m->questions) for (struct asking *a = at->value; a; a = a->twin)
+        mdns_ask_within(a, 0);
+}
+
+static struct asking *any_asking(const struct mdns *m)
+{
+    map_each(at, &m->questions) return at->value;
+    return NULL;
 }
 
 void mdns_querier_close(struct mdns *m)
 {
-    map_each(at, &m->questions)
-    {
-        struct asking *a = at->value;
+    struct asking *a;
 
+    while ((a = any_asking(m))) {
         if (a->watch)
             a->watch->backend = NULL;
+        asking_free(a);
     }
-    while (m->questions.count > 0)
-        map_each(at, &m->questions)
-        {
-            asking_free(at->value);
-            break;
-        }
     map_fini(&m->questions);
     m->names = NULL;
 }

@@ -1,5 +1,5 @@
 /* What we publish: probes and announcements when it comes, answers while it is there, a
- * goodbye when it goes. */
+ * goodbye when it goes, or when nobody renewed it within its TTL. */
 #include <stdlib.h>
 
 #include "discovery/mdns_parts.h"
@@ -14,6 +14,7 @@ struct publishing {
     uint64_t heartbeat_ms;
     struct timer next;   /* the next of `steps` */
     struct timer answer; /* lease_done() is owed */
+    struct timer lapse;  /* nobody renewed it */
     unsigned step;
     bool published; /* `publication` is whole */
     bool leaving;
@@ -50,6 +51,7 @@ static void publishing_free(struct publishing *p)
         p->lease->backend = NULL;
     timer_stop(&p->next, mdns_clock(p->mdns));
     timer_stop(&p->answer, mdns_clock(p->mdns));
+    timer_stop(&p->lapse, mdns_clock(p->mdns));
     list_remove(&p->node);
     mdns_publication_fini(&p->publication);
     free(p);
@@ -90,6 +92,24 @@ static void on_answer(struct timer *t)
     frame->lease_done(l, result, result ? &why : NULL);
 }
 
+static void on_lapse(struct timer *t)
+{
+    struct publishing *p = container_of(t, struct publishing, lapse);
+
+    log_warn("mdns.lapsed", "service=%s id=%s reason=\"not renewed within its TTL\"",
+             p->lease->registration.service, p->lease->registration.id);
+    tell(p, MDNS_GOODBYE);
+    publishing_free(p);
+}
+
+static void keep_alive(struct publishing *p)
+{
+    uint64_t ttl = p->lease->registration.ttl_ms;
+
+    if (p->published && ttl > 0)
+        timer_start(&p->lapse, mdns_clock(p->mdns), ttl);
+}
+
 static enum err answer_soon(struct publishing *p, enum err result)
 {
     p->result = result;
@@ -108,6 +128,7 @@ static struct publishing *publishing_new(struct mdns *m, struct registry_lease *
     p->heartbeat_ms = l->registration.heartbeat_ms;
     timer_init(&p->next, on_next);
     timer_init(&p->answer, on_answer);
+    timer_init(&p->lapse, on_lapse);
     list_push_back(&m->publishing, &p->node);
     l->backend = p;
     return p;
@@ -128,14 +149,20 @@ enum err mdns_put(struct registry *r, struct registry_lease *l)
     p->published = !e;
     if (!e)
         timer_start(&p->next, mdns_clock(m), 0);
+    keep_alive(p);
     return answer_soon(p, e);
 }
 
 /* Nothing is sent: whoever wants to know asks. */
 enum err mdns_renew(struct registry *r, struct registry_lease *l)
 {
+    struct publishing *p = l->backend;
+
     (void)r;
-    return l->backend ? answer_soon(l->backend, ERR_OK) : ERR_NOT_FOUND;
+    if (!p)
+        return ERR_NOT_FOUND;
+    keep_alive(p);
+    return answer_soon(p, ERR_OK);
 }
 
 enum err mdns_remove(struct registry *r, struct registry_lease *l)
@@ -148,6 +175,7 @@ enum err mdns_remove(struct registry *r, struct registry_lease *l)
     if (p->published)
         tell(p, MDNS_GOODBYE);
     timer_stop(&p->next, mdns_clock(p->mdns));
+    timer_stop(&p->lapse, mdns_clock(p->mdns));
     p->leaving = true;
     p->published = false;
     return answer_soon(p, ERR_OK);

@@ -105,6 +105,18 @@ TEST(the_first_rounds_count_no_misses)
     assert_string_equal(trail, "");
 }
 
+TEST(who_is_doubted_goes_unless_heard_at_once)
+{
+    hear("a", 0, 120);
+    hear("b", 0, 120);
+    mdns_browse_doubt(mdns_browse_find(&browse, SLICE("a")));
+    mdns_browse_doubt(mdns_browse_find(&browse, SLICE("b")));
+    mdns_browse_begin(&browse);
+    hear("b", 10, 120);
+    mdns_browse_end(&browse, 250, &events);
+    assert_string_equal(trail, "-a");
+}
+
 TEST(goes_when_its_ttl_has_passed_and_not_before)
 {
     hear("a", 1000, 2);
@@ -162,6 +174,7 @@ TESTS(RUN_WITH(who_misses_a_round_is_asked_by_name_and_goes_after_the_second),
       RUN_WITH(who_answers_in_the_round_missed_nothing),
       RUN_WITH(rounds_in_quick_succession_count_no_misses),
       RUN_WITH(the_first_rounds_count_no_misses),
+      RUN_WITH(who_is_doubted_goes_unless_heard_at_once),
       RUN_WITH(goes_when_its_ttl_has_passed_and_not_before), RUN_WITH(many_go_at_once),
       RUN_WITH(knows_the_shortest_ttl), RUN_WITH(a_ttl_of_years_is_cut),
       RUN_WITH(there_is_an_end_to_what_is_believed))

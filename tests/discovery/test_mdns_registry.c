@@ -151,6 +151,20 @@ static void put(void)
     loop_until(&loop, &told.done);
 }
 
+/* Heartbeats as the frame sends them. */
+static void live_for(uint64_t ms)
+{
+    uint64_t beat = 0;
+
+    for (uint64_t end = loop_now(&loop) + ms; loop_now(&loop) < end;) {
+        if (loop_now(&loop) >= beat) {
+            assert_int_equal(there->ops->renew(there, &lease), ERR_LATER);
+            beat = loop_now(&loop) + lease.registration.ttl_ms / 3;
+        }
+        uv_run(&loop.uv, UV_RUN_ONCE);
+    }
+}
+
 TEST(finds_what_another_published_before)
 {
     put();
@@ -210,8 +224,7 @@ TEST(who_lives_on_outlives_its_ttl)
     lease.registration.ttl_ms = 1000;
     put();
     start_watch();
-    for (uint64_t until = loop_now(&loop) + 2500; loop_now(&loop) < until;)
-        uv_run(&loop.uv, UV_RUN_ONCE);
+    live_for(2500);
     assert_true(told.added);
     assert_false(told.removed);
     assert_int_equal(told.adds, 1);
@@ -230,8 +243,7 @@ TEST(who_comes_late_is_looked_after_at_once)
     lease.registration.ttl_ms = 1000;
     put();
     loop_until(&loop, &told.added);
-    for (uint64_t until = loop_now(&loop) + 1500; loop_now(&loop) < until;)
-        uv_run(&loop.uv, UV_RUN_ONCE);
+    live_for(1500);
     assert_false(told.removed);
 }
 
@@ -267,6 +279,15 @@ TEST(renews_what_it_holds)
     assert_int_equal(told.result, ERR_OK);
 }
 
+TEST(what_nobody_renews_lapses_with_a_goodbye)
+{
+    lease.registration.ttl_ms = 1000;
+    put();
+    start_watch();
+    loop_until(&loop, &told.removed);
+    assert_int_equal(there->ops->renew(there, &lease), ERR_NOT_FOUND);
+}
+
 TEST(what_cannot_be_published_is_refused_with_a_reason)
 {
     lease.registration.id = "not a name";
@@ -284,16 +305,6 @@ TEST(another_domain_is_another_world)
     put();
     loop_until(&loop, &told.delivered);
     assert_false(told.added);
-}
-
-TEST(a_service_is_watched_once)
-{
-    struct registry_watch twice = watch;
-
-    start_watch();
-    assert_int_equal(here->ops->watch(here, &twice), ERR_UNSUPPORTED);
-    here->ops->unwatch(here, &watch);
-    start_watch();
 }
 
 static enum err open_wrong(const char *options)
@@ -401,8 +412,8 @@ TESTS(RUN_WITH(finds_what_another_published_before),
       RUN_WITH(who_lives_on_outlives_its_ttl),
       RUN_WITH(who_comes_late_is_looked_after_at_once), RUN_WITH(a_change_is_announced),
       RUN_WITH(lists_the_names_of_services), RUN_WITH(renews_what_it_holds),
+      RUN_WITH(what_nobody_renews_lapses_with_a_goodbye),
       RUN_WITH(what_cannot_be_published_is_refused_with_a_reason),
-      RUN_WITH(another_domain_is_another_world), RUN_WITH(a_service_is_watched_once),
-      RUN_WITH(refuses_wrong_options), RUN_WITH(believes_no_address_that_cannot_be_one),
-      RUN_WITH(lives_through_noise),
+      RUN_WITH(another_domain_is_another_world), RUN_WITH(refuses_wrong_options),
+      RUN_WITH(believes_no_address_that_cannot_be_one), RUN_WITH(lives_through_noise),
       RUN_WITH(nobody_is_believed_who_is_not_among_the_sources))
