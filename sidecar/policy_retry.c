@@ -93,7 +93,8 @@ static bool fits_deadline(const struct exchange *x, uint64_t delay)
 /* Where an attempt could not have helped anyway there is nothing to tell. */
 static enum verdict deny(struct exchange *x, const char *reason)
 {
-    x->retry_reason = err_blame(x->error) == BLAME_UPSTREAM && x->instance ? reason : NULL;
+    x->retry_reason =
+        err_blame(x->error) == BLAME_UPSTREAM && x->instance ? reason : NULL;
     return DENY;
 }
 

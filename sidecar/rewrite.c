@@ -28,7 +28,8 @@ static struct slice pen_close(struct pen *p, struct arena *a)
 
 static inline void put(struct pen *p, struct slice s)
 {
-    memcpy(p->at, s.base, s.size);
+    if (s.size > 0)
+        memcpy(p->at, s.base, s.size);
     p->at += s.size;
 }
 
@@ -369,7 +370,8 @@ static void put_response_fields(struct pen *p, const struct http_head *h,
     for (unsigned i = 0; i < h->count; i++) {
         const struct http_field *f = &h->fields[i];
 
-        if (is_dropped(h, f, response_dropped) || (has_no_length && f->id == FIELD_ID_CONTENT_LENGTH))
+        if (is_dropped(h, f, response_dropped) ||
+            (has_no_length && f->id == FIELD_ID_CONTENT_LENGTH))
             continue;
         if (rules->prefix.size && is_rewritten(f))
             put_rewritten(p, f, rules);
