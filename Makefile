@@ -43,6 +43,7 @@ LIB_transport = transport.a $(LIB_config)
 LIB_health    = health.a    $(LIB_transport)
 LIB_discovery = discovery.a $(LIB_health)
 LIB_sidecar   = sidecar.a   $(LIB_discovery)
+LIB_bench     = $(LIB_transport)
 LAYERS        = core config transport health discovery sidecar
 
 objects = $(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(wildcard $1/*.c)))
