@@ -123,8 +123,11 @@ static enum err key_add(struct builder *b, yaml_event_t *v)
 {
     struct level *l = top(b);
     struct node *n, *before;
-    enum err e = node_new(b, v->start_mark, &n);
+    enum err e;
 
+    if (v->data.scalar.length > TREE_KEY)
+        return refuse(b, v->start_mark, ERR_TOO_LARGE, "a key longer than 128 bytes");
+    e = node_new(b, v->start_mark, &n);
     if (!e)
         e = text_copy(b, v, &n->key);
     if (e)

@@ -3,7 +3,7 @@
  *   text -> tree_parse (libyaml events) -> struct tree -> settings_decode (settings.h)
  *
  * Refused with file:line:column: duplicate keys, several documents, tabs, bad UTF-8,
- * depth > 32, more than 100,000 nodes, texts > 1 MiB. Aliases and merge keys are refused
+ * depth > 32, more than 100,000 nodes, keys > 128 bytes, texts > 1 MiB. Aliases and merge keys are refused
  * too (a bomb, and nobody needs them here), tags likewise. Scalars stay text: a plain 08,
  * yes or 1e3 is what was written. A tree owns all its memory.
  */
@@ -20,6 +20,7 @@
 enum {
     TREE_DEPTH = 32,
     TREE_NODES = 100 * 1000,
+    TREE_KEY = 128, /* all escaped it still is a simple key of YAML (1024 at most) */
     TREE_TEXT = 1 << 20,
     TREE_FILE = 4 << 20
 };

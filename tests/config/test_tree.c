@@ -257,6 +257,16 @@ TEST(refuses_a_text_longer_than_a_mebibyte)
     free(yaml);
 }
 
+TEST(refuses_a_key_longer_than_128_bytes)
+{
+    char yaml[140];
+
+    memset(yaml, 'x', 129);
+    strcpy(yaml + 129, ": 1");
+    refuses(yaml, "t.yaml:1:1: a key longer than 128 bytes");
+    assert_int_equal(parse(yaml + 1), ERR_OK);
+}
+
 TEST(refuses_a_document_larger_than_4_mebibytes)
 {
     struct slice huge = {"", TREE_FILE + 1};
@@ -348,6 +358,7 @@ TESTS(RUN_WITH(remembers_where_each_value_stood),
       RUN_WITH(refuses_more_than_100000_values),
       RUN_WITH(many_keys_take_no_quadratic_time),
       RUN_WITH(refuses_a_text_longer_than_a_mebibyte),
+      RUN_WITH(refuses_a_key_longer_than_128_bytes),
       RUN_WITH(refuses_a_document_larger_than_4_mebibytes),
       RUN_WITH(holds_to_the_limit_of_its_memory), RUN_WITH(reads_a_file),
       RUN_WITH(reads_no_file_of_more_than_4_mebibytes),
