@@ -127,6 +127,24 @@ static enum err finish_secrets(struct finish *f)
     return e;
 }
 
+static enum err check_scheme(struct finish *f, const char *path, struct slice scheme)
+{
+    const char *const *known = registry_schemes();
+    struct nearest near;
+    char shown[64], hint[96] = "";
+
+    nearest_init(&near, scheme);
+    for (unsigned i = 0; known[i]; i++) {
+        nearest_offer(&near, slice_of(known[i]));
+        if (slice_is(scheme, known[i]))
+            return ERR_OK;
+    }
+    if (nearest_found(&near))
+        snprintf(hint, sizeof(hint), " (did you mean \"%s\"?)", nearest_found(&near));
+    return settings_refuse(f, path, "no registry is called \"%s\"%s",
+                           log_quote(shown, sizeof(shown), scheme), hint);
+}
+
 /* In a list each has a place of its own; alone, or from a flag, it has not. */
 static void url_path(struct finish *f, unsigned index, char out[64])
 {
@@ -150,7 +168,7 @@ static enum err finish_url(struct finish *f, unsigned index)
     if (!slice_is(url.scheme, "local") && !slice_is(url.scheme, "static") &&
         !slice_is(url.scheme, "file"))
         r->only_local = false;
-    return ERR_OK;
+    return check_scheme(f, path, url.scheme);
 }
 
 enum err settings_finish_registry(struct finish *f)

@@ -300,6 +300,14 @@ TEST(settling_takes_no_time_with_only_local_registries)
     assert_int_equal(s->drain.settle, 2000);
 }
 
+TEST(an_unknown_registry_names_the_nearest)
+{
+    refuses("registry: {url: mdsn}", "t.yaml:1:17: registry.url: no registry is called "
+                                     "\"mdsn\" (did you mean \"mdns\"?)");
+    refuses("registry: {url: [local, 'zzz://x']}",
+            "t.yaml:1:25: registry.url[1]: no registry is called \"zzz\"");
+}
+
 TEST(a_heartbeat_is_shorter_than_the_lease)
 {
     refuses("registry: {ttl: 10s, heartbeat: 10s}",
@@ -456,6 +464,7 @@ TESTS(RUN_WITH(takes_the_example_of_the_manual),
       RUN_WITH(several_apps_need_names_and_ports), RUN_WITH(an_ingress_needs_its_app),
       RUN_WITH(what_is_advertised),
       RUN_WITH(settling_takes_no_time_with_only_local_registries),
+      RUN_WITH(an_unknown_registry_names_the_nearest),
       RUN_WITH(a_heartbeat_is_shorter_than_the_lease),
       RUN_WITH(limits_of_policies_hold_together), RUN_WITH(instances_need_addresses),
       RUN_WITH(a_drop_in_hides_no_service),
