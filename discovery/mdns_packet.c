@@ -44,61 +44,72 @@ static void name_add_label(struct mdns_name *n, struct slice label)
     n->text[n->size++] = '.';
 }
 
-/* Follows a pointer only to an earlier place than where it stands, so a name always ends.
- */
-static enum err name_follow(struct slice packet, size_t *at, size_t *lowest)
+/* A walk over a name's labels, wherever its pointers lead. */
+struct walk {
+    struct slice packet;
+    size_t here;
+    size_t lowest; /* pointers lead below it, so a walk always ends */
+    size_t after;  /* where the name ends in its own place; 0: not known yet */
+};
+
+static uint8_t walk_byte(const struct walk *w)
+{
+    return (uint8_t)w->packet.base[w->here];
+}
+
+static enum err walk_follow(struct walk *w)
 {
     size_t to;
 
-    if (*at + 2 > packet.size)
+    if (w->here + 2 > w->packet.size)
         return ERR_BAD_RECORD;
-    to = get16((const uint8_t *)packet.base + *at) & MDNS_POINTER_LIMIT;
-    if (to >= *lowest || to < HEADER_SIZE)
+    to = get16((const uint8_t *)w->packet.base + w->here) & MDNS_POINTER_LIMIT;
+    if (to >= w->lowest || to < HEADER_SIZE)
         return ERR_BAD_RECORD;
-    *lowest = *at = to;
+    if (!w->after)
+        w->after = w->here + 2;
+    w->lowest = w->here = to;
     return ERR_OK;
 }
 
-static enum err name_finish(struct mdns_name *n)
+/* The next label, empty at the name's end. */
+static enum err walk_label(struct walk *w, struct slice *label)
 {
-    if (n->size == 0)
-        n->text[n->size++] = '.';
-    n->text[n->size] = 0;
-    return ERR_OK;
+    enum err e = ERR_OK;
+
+    while (!e && w->here < w->packet.size &&
+           (walk_byte(w) & MDNS_POINTER) == MDNS_POINTER)
+        e = walk_follow(w);
+    if (e || w->here >= w->packet.size || walk_byte(w) > MDNS_LABEL_LIMIT)
+        return ERR_BAD_RECORD;
+    *label = slice_from(w->packet.base + w->here + 1, walk_byte(w));
+    w->here += 1 + label->size;
+    return w->here <= w->packet.size ? ERR_OK : ERR_BAD_RECORD;
 }
 
 /* Reads the name at *at and moves *at behind it. */
 static enum err name_read(struct slice packet, size_t *at, struct mdns_name *n)
 {
-    size_t here = *at, lowest = *at, wire = 1;
-    bool followed = false;
+    struct walk w = {.packet = packet, .here = *at, .lowest = *at};
+    size_t wire = 1;
+    struct slice label;
 
     n->size = 0;
-    while (here < packet.size) {
-        uint8_t length = (uint8_t)packet.base[here];
-
-        if ((length & MDNS_POINTER) == MDNS_POINTER) {
-            if (!followed)
-                *at = here + 2;
-            followed = true;
-            if (name_follow(packet, &here, &lowest))
-                return ERR_BAD_RECORD;
-            continue;
-        }
-        if (length > MDNS_LABEL_LIMIT || here + 1 + length > packet.size)
+    for (;;) {
+        if (walk_label(&w, &label))
             return ERR_BAD_RECORD;
-        here += 1 + (size_t)length;
-        if (length == 0) {
-            if (!followed)
-                *at = here;
-            return name_finish(n);
-        }
-        wire += 1 + (size_t)length;
+        if (label.size == 0)
+            break;
+        wire += 1 + label.size;
         if (wire > MDNS_NAME_LIMIT)
             return ERR_BAD_RECORD;
-        name_add_label(n, slice_from(packet.base + here - length, length));
+        name_add_label(n, label);
     }
-    return ERR_BAD_RECORD;
+    *at = w.after ? w.after : w.here;
+    if (n->size == 0)
+        n->text[n->size++] = '.';
+    n->text[n->size] = 0;
+    return ERR_OK;
 }
 
 /* The name at `at` has to end where the data ends. */
