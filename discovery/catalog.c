@@ -2,15 +2,6 @@
 
 #include "discovery/catalog_parts.h"
 
-enum { BACKOFF_FIRST_MS = 1000, BACKOFF_LAST_MS = 30 * 1000 };
-
-uint64_t catalog_backoff(struct catalog *c, unsigned failures)
-{
-    uint64_t wait = failures < 5 ? BACKOFF_FIRST_MS << failures : BACKOFF_LAST_MS;
-
-    return random_jitter(c->random, wait, 20);
-}
-
 /* What the registries say, to whom it concerns. */
 
 static void frame_deliver(struct registry_watch *w, const struct instance *instances,

@@ -10,7 +10,7 @@
  * Last known good: an error keeps the list (suspect). An empty list, or one that lost more than half, from a
  * registry that did not confirm it is suspect too: its instances stay until a second, confirming delivery or
  * `suspect_ms` (30 s) of the registry being healthy. So is such a list if it is the first after an error, whatever
- * the registry says: it may have lost its memory. A list never becomes empty because of an error.
+ * the registry says: it may have lost its memory (but files do not). A list never becomes empty because of an error.
  *
  * Union: an instance that several registries have (the same id, or the same address) is taken from the first of
  * them in order. Instances written in the settings join by an implicit last registry, "static:".

@@ -4,6 +4,8 @@
 #include "discovery/catalog_parts.h"
 #include "sidecar/core/log.h"
 
+enum { FIRST_MS = 1000, LAST_MS = 30 * 1000, LOCAL_LAST_MS = 2000, JITTER = 20 };
+
 static void on_names_retry(struct timer *t);
 
 enum err member_open(struct member **out, struct catalog *c, const char *url,
@@ -32,6 +34,15 @@ enum err member_open(struct member **out, struct catalog *c, const char *url,
 const char *member_url(const struct member *m)
 {
     return m->registry->url.text;
+}
+
+/* Asking this host itself costs nobody anything. */
+uint64_t member_backoff(const struct member *m, unsigned failures)
+{
+    uint64_t last = member_can(m, REGISTRY_IS_LOCAL) ? LOCAL_LAST_MS : LAST_MS;
+    uint64_t wait = failures < 5 ? (uint64_t)FIRST_MS << failures : LAST_MS;
+
+    return random_jitter(m->catalog->random, wait < last ? wait : last, JITTER);
 }
 
 bool member_can(const struct member *m, enum registry_ability ability)
@@ -143,8 +154,7 @@ void member_names_failed(struct member *m, enum err e, const struct why *why)
 
     unwatch_names(m);
     member_failed(m, e, why);
-    timer_start(&m->names_retry, &c->loop->clock,
-                catalog_backoff(c, m->names_failures++));
+    timer_start(&m->names_retry, &c->loop->clock, member_backoff(m, m->names_failures++));
 }
 
 static void names_add(struct member *m, const char *name)

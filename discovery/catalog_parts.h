@@ -96,8 +96,6 @@ struct catalog {
 
 /* catalog.c */
 extern const struct registry_frame catalog_frame;
-/* 1 s * 2^failures <= 30 s, ±20 %. */
-uint64_t catalog_backoff(struct catalog *c, unsigned failures);
 
 /* catalog_life.c: closed() when closing and nothing is left to wait for. */
 void catalog_end_if_done(struct catalog *c);
@@ -111,6 +109,8 @@ void member_unuse(struct member *m);
 void member_heard(struct member *m);
 void member_failed(struct member *m, enum err e, const struct why *why);
 bool member_can(const struct member *m, enum registry_ability ability);
+/* 1 s * 2^failures <= 30 s (2 s of a local one), ±20 %. */
+uint64_t member_backoff(const struct member *m, unsigned failures);
 const char *member_url(const struct member *m);
 void member_watch_names(struct member *m);
 void member_names(struct member *m, const char *const *names, uint32_t count);

@@ -92,8 +92,7 @@ static void end_doubt_later(struct source *s)
 static void retry_later(struct source *s)
 {
     timer_stop(&s->timer, clock_of(s));
-    timer_start(&s->timer, clock_of(s),
-                catalog_backoff(s->service->catalog, s->failures++));
+    timer_start(&s->timer, clock_of(s), member_backoff(s->member, s->failures++));
 }
 
 void source_failed(struct source *s, enum err e, const struct why *why)
@@ -211,7 +210,7 @@ static bool ends_doubt(struct source *s, const struct instance *instances, uint3
 
 static enum doubt doubt_of(struct source *s, bool recovering, enum authority authority)
 {
-    if (recovering)
+    if (recovering && !member_can(s->member, REGISTRY_REMEMBERS))
         return DOUBT_AFTER_FAILURE;
     if (authority == LIST_SUSPECT && s->doubt == DOUBT_NONE)
         return DOUBT_UNCONFIRMED;

@@ -195,7 +195,7 @@ static void failed(struct slot *s, enum operation op, enum err e, const struct w
     member_failed(s->member, e, why);
     s->exists = s->exists || (op == OPERATION_PUT && e == ERR_TIMEOUT);
     s->state = op == OPERATION_REMOVE ? LEASE_REMOVING : LEASE_BACKING_OFF;
-    wait_for(s, catalog_backoff(s->member->catalog, s->failures++));
+    wait_for(s, member_backoff(s->member, s->failures++));
 }
 
 static void settle(struct slot *s, enum operation op, enum err e, const struct why *why)

@@ -53,6 +53,8 @@ enum registry_ability {
     REGISTRY_LISTS_NAMES = 2, /* watch_names works */
     REGISTRY_IS_LOCAL = 4,    /* loopback addresses are right for it; settle time 0 */
     REGISTRY_EXPIRES = 8,     /* tells when a dead instance's TTL has passed */
+    REGISTRY_REMEMBERS =
+        16, /* has lost nothing after a failure: a shrink then is no cause for doubt */
 };
 
 struct registry_ops {

@@ -127,7 +127,7 @@ static void static_close(struct registry *r)
 const struct registry_ops registry_static = {
     .scheme = "static",
     .size = sizeof(struct registry_static),
-    .abilities = REGISTRY_LISTS_NAMES | REGISTRY_IS_LOCAL,
+    .abilities = REGISTRY_LISTS_NAMES | REGISTRY_IS_LOCAL | REGISTRY_REMEMBERS,
     .open = static_open,
     .watch = static_watch,
     .unwatch = static_unwatch,

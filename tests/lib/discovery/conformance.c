@@ -403,7 +403,7 @@ static int tear_down(void **state)
 /* The suite. */
 
 #define NEEDS(condition)                                                                 \
-    if (!(condition)) \
+    if (!(condition))                                                                    \
     skip()
 
 TEST(answers_nothing_for_a_service_nobody_has)

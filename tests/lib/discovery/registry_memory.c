@@ -468,8 +468,7 @@ static void memory_close(struct registry *r)
 const struct registry_ops registry_memory = {
     .scheme = "memory",
     .size = sizeof(struct client),
-    .abilities =
-        REGISTRY_WRITES | REGISTRY_LISTS_NAMES | REGISTRY_IS_LOCAL | REGISTRY_EXPIRES,
+    .abilities = REGISTRY_WRITES | REGISTRY_LISTS_NAMES | REGISTRY_EXPIRES,
     .open = memory_open,
     .watch = memory_watch,
     .unwatch = memory_unwatch,
