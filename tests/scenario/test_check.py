@@ -3,18 +3,16 @@
 Each of broken/*.yaml says in its first line what must be said about it:
     # expect: LINE:COLUMN: the key's path: the reason
 """
+import json
 import os
 import pathlib
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 
 import pytest
 
+from .lib import Sidecar, binary
+
 HERE = pathlib.Path(__file__).parent
-CSIDECAR = os.environ.get("CSIDECAR", str(HERE.parents[1] / "build/release/csidecar"))
 BROKEN = sorted((HERE / "broken").glob("*.yaml"))
 LIMIT_S = 20
 
@@ -41,7 +39,7 @@ def environment(**more):
 
 
 def check(path, **more):
-    return subprocess.run([CSIDECAR, "check", str(path)], capture_output=True, text=True,
+    return subprocess.run([binary(), "check", str(path)], capture_output=True, text=True,
                           timeout=LIMIT_S, env=environment(**more))
 
 
@@ -89,62 +87,34 @@ def test_check_takes_the_environment_into_account(tmp_path):
     assert 'CSIDECAR_PROXY_WROKERS: unknown variable (did you mean "CSIDECAR_PROXY_WORKERS"?)' in refused.stderr
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def admin(port, method, path):
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as e:
-        return e.code, e.read().decode()
-
-
-def wait_for_admin(process, port):
-    end = time.monotonic() + LIMIT_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            return admin(port, "GET", "/config")
-        except OSError:
-            time.sleep(0.02)
-    raise AssertionError("the admin endpoint did not come up")
-
-
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("reload")
-    path, port = folder / "csidecar.yaml", free_port()
-    good = (f"name: users\nproxy: {{ listen: 127.0.0.1:{free_port()} }}\n"
-            f"admin: {{ listen: 127.0.0.1:{port} }}\nregistry: {{ url: static }}\n")
-    path.write_text(good)
-    process = subprocess.Popen([CSIDECAR, "-c", str(path)], stderr=subprocess.DEVNULL,
-                               env=environment(XDG_RUNTIME_DIR=str(folder), XDG_STATE_HOME=str(folder)))
-    try:
-        wait_for_admin(process, port)
-        yield path, port, good
-    finally:
-        process.terminate()
-        process.wait(LIMIT_S)
+    s = Sidecar(tmp_path_factory.mktemp("reload"), {}).start()
+    yield s
+    s.stop()
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda p: p.stem)
 def test_a_reload_of_it_changes_nothing_and_says_so(running, broken):
-    path, port, _ = running
-    before = admin(port, "GET", "/config")
-    path.write_bytes(broken.read_bytes())
-    status, answer = admin(port, "POST", "/reload")
+    before = running.admin("/config")
+    running.config.write_bytes(broken.read_bytes())
+    status, answer = running.admin("/reload", "POST")
     assert status >= 400
-    assert expected(broken).split(": ")[0] in answer
-    assert admin(port, "GET", "/config") == before
+    assert f"csidecar.yaml:{expected(broken).split(': ')[0]}: " in answer.decode()
+    assert running.admin("/config") == before
 
 
 def test_a_good_reload_takes_hold(running):
-    path, port, good = running
-    path.write_text(good + "defaults: { timeout: 7s }\n")
-    status, _ = admin(port, "POST", "/reload")
+    running.config.write_text(json.dumps(json.loads(running.settings) | {"defaults": {"timeout": "7s"}}))
+    status, _ = running.admin("/reload", "POST")
     assert status < 300
-    assert '"7s"' in admin(port, "GET", "/config")[1]
+    assert b'"7s"' in running.admin("/config")[1]
+
+
+def test_a_reload_that_needs_a_restart_is_refused(running):
+    changed = json.loads(running.settings)
+    changed["proxy"]["workers"] = 2
+    running.config.write_text(json.dumps(changed))
+    status, answer = running.admin("/reload", "POST")
+    assert status >= 400
+    assert b"proxy.workers: changing it needs a restart" in answer
