@@ -19,16 +19,19 @@ static void add_cell(struct text *out, const char *s)
         text_addf(out, *s == '|' ? "\\%c" : "%c", *s);
 }
 
+/* "from 1 to 64", "duration from 1ms to 1m", "choice: one of a, b" */
 static void print_range(struct docs d, const struct field *f)
 {
     struct text range = {.limit = 512};
+    bool says_kind = f->kind == FIELD_DURATION || f->kind == FIELD_SIZE;
 
-    scalar_range(f, &range);
-    text_addf(d.out, " %s", scalar_kind(f));
-    if (range.size && f->kind != FIELD_BOOL && f->kind != FIELD_PERCENT) {
-        text_addf(d.out, ": ");
-        add_cell(d.out, range.base);
-    }
+    if (f->kind != FIELD_BOOL)
+        scalar_range(f, &range);
+    text_addf(d.out, " ");
+    if (!says_kind)
+        text_addf(d.out, range.size ? "%s: " : "%s", scalar_kind(f));
+    if (range.size)
+        add_cell(d.out, range.base + (says_kind ? strlen("a ") : 0));
     text_addf(d.out, " |");
     text_fini(&range);
 }

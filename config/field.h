@@ -51,13 +51,14 @@ enum field_kind {
 };
 
 enum field_flag {
-    FIELD_START_ONLY =
-        1, /* a reload that changes it is refused with a clear error; of a LIST: that
-                             changes anything in it; within a MAP: its default must be empty */
+    /* A reload that changes it is refused with a clear error; of a LIST: one that changes
+     * anything in it; within a MAP: its default must be empty. */
+    FIELD_START_ONLY = 1,
     FIELD_SECRET = 2, /* never printed, only "set" */
     FIELD_SHORT = 4,  /* a list item may be a bare scalar: it goes to this field */
-    FIELD_URL = 8,    /* commas belong to it: flags and variables split at spaces. The
-                             password        in one is never printed */
+    /* Commas belong to it: flags and variables are cut at spaces. A password in it is never
+     * printed. */
+    FIELD_URL = 8,
     FIELD_NOT_IN_FILE = 16, /* by variable or flag alone; not printed */
 };
 

@@ -125,10 +125,10 @@ TEST(does_not_print_what_cannot_stand_in_a_file)
 TEST(documents_each_setting)
 {
     settings_print_docs(sample_fields, &out);
-    assert_non_null(strstr(
-        out.base, "| `defaults.retries.backoff` | duration: a duration from 1ms to 1m "
-                  "| `25ms` | `CSIDECAR_DEFAULTS_RETRIES_BACKOFF` "
-                  "`--defaults-retries-backoff` | before the first |\n"));
+    assert_non_null(strstr(out.base,
+                           "| `defaults.retries.backoff` | duration from 1ms to 1m "
+                           "| `25ms` | `CSIDECAR_DEFAULTS_RETRIES_BACKOFF` "
+                           "`--defaults-retries-backoff` | before the first |\n"));
     assert_non_null(strstr(out.base, "| `services.NAME.timeout` |"));
     assert_non_null(strstr(out.base, "| `services.NAME.instances[0].weight` |"));
     assert_non_null(strstr(out.base, "of the \\| service"));
