@@ -38,7 +38,8 @@ struct stream_events {
 
 struct stream_ops {
     /* *sent (may be NULL): bytes the kernel took at once; on failure 0 means not one byte left. */
-    enum err (*writev)(struct stream *s, const struct slice *slices, unsigned count, size_t *sent);
+    enum err (*writev)(struct stream *s, const struct slice *slices, unsigned count,
+                       size_t *sent);
     void (*read)(struct stream *s, bool on);
     void (*finish)(struct stream *s);
     void (*close)(struct stream *s);
@@ -51,8 +52,8 @@ struct stream {
     const struct stream_events *events;
 };
 
-static inline enum err stream_writev(struct stream *s, const struct slice *slices, unsigned count,
-                                     size_t *sent)
+static inline enum err stream_writev(struct stream *s, const struct slice *slices,
+                                     unsigned count, size_t *sent)
 {
     return s->ops->writev(s, slices, count, sent);
 }
