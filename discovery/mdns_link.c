@@ -56,6 +56,7 @@ static void on_packet(uv_udp_t *udp, ssize_t size, const uv_buf_t *buf,
 
     if (size <= 0 || !from || flags & UV_UDP_PARTIAL)
         return;
+    loop_touch(link->settings.loop);
     memcpy(&origin.address, from,
            from->sa_family == AF_INET ? sizeof(struct sockaddr_in)
                                       : sizeof(struct sockaddr_in6));
