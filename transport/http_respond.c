@@ -5,9 +5,9 @@
 
 enum { HEAD_LIMIT = 64 * 1024, STREAM_LIMIT = 1024 * 1024 };
 
-static struct connection *connection_of_request(struct http_request *q)
+static struct server_connection *connection_of_request(struct http_request *q)
 {
-    return container_of(q, struct connection, request);
+    return container_of(q, struct server_connection, request);
 }
 
 /* IMF-fixdate (RFC 9110 §5.6.7). */
@@ -28,12 +28,12 @@ static bool status_has_body(unsigned status)
     return status >= 200 && status != 204 && status != 304;
 }
 
-static bool sends_body(const struct connection *c, unsigned status)
+static bool sends_body(const struct server_connection *c, unsigned status)
 {
     return status_has_body(status) && c->request.head.method != METHOD_HEAD;
 }
 
-static void add_connection(const struct connection *c, struct text *out)
+static void add_connection(const struct server_connection *c, struct text *out)
 {
     if (!c->keep_alive)
         text_add(out, SLICE("Connection: close\r\n"));
@@ -41,8 +41,8 @@ static void add_connection(const struct connection *c, struct text *out)
         text_add(out, SLICE("Connection: keep-alive\r\n"));
 }
 
-static void render_head(struct connection *c, unsigned status, struct slice content_type,
-                        struct slice fields, struct text *out)
+static void render_head(struct server_connection *c, unsigned status,
+                        struct slice content_type, struct slice fields, struct text *out)
 {
     c->keep_alive = c->keep_alive && !c->server->closing;
     text_init(out, HEAD_LIMIT);
@@ -57,22 +57,22 @@ static void render_head(struct connection *c, unsigned status, struct slice cont
     text_add(out, fields);
 }
 
-static void connection_send(struct connection *c, const struct text *head,
+static void connection_send(struct server_connection *c, const struct text *head,
                             struct slice body)
 {
     struct slice slices[] = {text_slice(head), body};
 
     if (head->failed || stream_writev(&c->socket.stream, slices, 2, NULL) != ERR_OK)
-        connection_drop(c);
+        server_connection_drop(c);
 }
 
 void server_respond(struct http_request *q, unsigned status, struct slice content_type,
                     struct slice fields, struct slice body)
 {
-    struct connection *c = connection_of_request(q);
+    struct server_connection *c = connection_of_request(q);
     struct text head;
 
-    if (!connection_is_dead(c)) {
+    if (!server_connection_is_dead(c)) {
         render_head(c, status, content_type, fields, &head);
         if (status_has_body(status))
             text_addf(&head, "Content-Length: %zu\r\n", body.size);
@@ -80,17 +80,17 @@ void server_respond(struct http_request *q, unsigned status, struct slice conten
         connection_send(c, &head, sends_body(c, status) ? body : SLICE(""));
         text_fini(&head);
     }
-    connection_answered(c);
+    server_connection_answered(c);
 }
 
 /* HTTP/1.0 knows no chunks: such an answer ends with its connection. */
 void server_respond_start(struct http_request *q, unsigned status,
                           struct slice content_type, struct slice fields)
 {
-    struct connection *c = connection_of_request(q);
+    struct server_connection *c = connection_of_request(q);
     struct text head;
 
-    if (connection_is_dead(c))
+    if (server_connection_is_dead(c))
         return;
     c->has_body = sends_body(c, status);
     c->chunked = c->has_body && q->head.minor > 0;
@@ -105,7 +105,7 @@ void server_respond_start(struct http_request *q, unsigned status,
 
 void server_respond_piece(struct http_request *q, struct slice bytes)
 {
-    struct connection *c = connection_of_request(q);
+    struct server_connection *c = connection_of_request(q);
     char size[24];
     struct slice chunk[] = {
         {size, 0},
@@ -114,20 +114,20 @@ void server_respond_piece(struct http_request *q, struct slice bytes)
     bool framed = c->chunked;
     enum err e;
 
-    if (connection_is_dead(c) || bytes.size == 0 || !c->has_body)
+    if (server_connection_is_dead(c) || bytes.size == 0 || !c->has_body)
         return;
     chunk[0].size = (size_t)snprintf(size, sizeof(size), "%zx\r\n", bytes.size);
     e = stream_writev(&c->socket.stream, framed ? chunk : &bytes, framed ? 3 : 1, NULL);
     if (e || stream_queued(&c->socket.stream) > STREAM_LIMIT)
-        connection_drop(c);
+        server_connection_drop(c);
 }
 
 void server_respond_end(struct http_request *q)
 {
-    struct connection *c = connection_of_request(q);
+    struct server_connection *c = connection_of_request(q);
 
-    if (!connection_is_dead(c) && c->chunked &&
+    if (!server_connection_is_dead(c) && c->chunked &&
         stream_write(&c->socket.stream, SLICE("0\r\n\r\n")) != ERR_OK)
-        connection_drop(c);
-    connection_answered(c);
+        server_connection_drop(c);
+    server_connection_answered(c);
 }

@@ -28,7 +28,7 @@ static void check_closed(struct http_server *s)
         s->closed(s);
 }
 
-void server_connection_closed(struct http_server *s)
+void server_forget_connection(struct http_server *s)
 {
     s->connection_count--;
     check_closed(s);
@@ -39,7 +39,7 @@ static void on_grace_over(struct timer *t)
     struct http_server *s = container_of(t, struct http_server, grace);
 
     list_each(node, after, &s->connections)
-        connection_drop(container_of(node, struct connection, node));
+        server_connection_drop(container_of(node, struct server_connection, node));
     check_closed(s);
 }
 
@@ -77,8 +77,8 @@ enum err server_listen(struct http_server *s, int fd, struct why *w)
         return ERR_NO_MEMORY;
     }
     l->listener.owner = s;
-    l->listener.offer = connection_offer;
-    l->listener.accepted = connection_accepted;
+    l->listener.offer = server_connection_offer;
+    l->listener.accepted = server_connection_accepted;
     list_push_back(&s->listeners, &l->node);
     e = listener_open(&l->listener, s->loop, fd, w);
     if (e)
@@ -94,7 +94,7 @@ void server_close(struct http_server *s, uint64_t grace_ms,
     list_each(node, after, &s->listeners) listener_close(
         &container_of(node, struct server_listener, node)->listener, on_listener_closed);
     list_each(node, after, &s->connections)
-        connection_retire(container_of(node, struct connection, node));
+        server_connection_retire(container_of(node, struct server_connection, node));
     if (list_empty(&s->connections))
         grace_ms = 0; /* only to be called back later */
     timer_start(&s->grace, &s->loop->clock, grace_ms);

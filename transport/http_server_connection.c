@@ -4,17 +4,17 @@
 
 enum { LINGER_MS = 1000, HEAD_ARENA = 256 * 1024, PENDING_LIMIT = 1024 * 1024 };
 
-static struct connection *connection_of(struct stream *s)
+static struct server_connection *connection_of(struct stream *s)
 {
-    return container_of(s, struct connection, socket.stream);
+    return container_of(s, struct server_connection, socket.stream);
 }
 
-static struct connection *connection_of_reader(struct http_reader *r)
+static struct server_connection *connection_of_reader(struct http_reader *r)
 {
-    return container_of(r, struct connection, reader);
+    return container_of(r, struct server_connection, reader);
 }
 
-static void set_state(struct connection *c, enum connection_state state,
+static void set_state(struct server_connection *c, enum connection_state state,
                       uint64_t limit_ms)
 {
     c->state = state;
@@ -24,13 +24,13 @@ static void set_state(struct connection *c, enum connection_state state,
         timer_stop(&c->timer, &c->server->loop->clock);
 }
 
-static void wait_for_request(struct connection *c)
+static void wait_for_request(struct server_connection *c)
 {
     set_state(c, WAITING, c->server->idle_ms);
 }
 
 /* An answer that the client takes slowly gets the time an idle connection has. */
-static void linger(struct connection *c)
+static void linger(struct server_connection *c)
 {
     stream_finish(&c->socket.stream);
     stream_read(&c->socket.stream, true);
@@ -38,19 +38,19 @@ static void linger(struct connection *c)
               stream_queued(&c->socket.stream) ? c->server->idle_ms : LINGER_MS);
 }
 
-void connection_drop(struct connection *c)
+void server_connection_drop(struct server_connection *c)
 {
     timer_stop(&c->timer, &c->server->loop->clock);
     stream_abort(&c->socket.stream);
 }
 
-static void connection_close(struct connection *c)
+static void connection_close(struct server_connection *c)
 {
     timer_stop(&c->timer, &c->server->loop->clock);
     stream_close(&c->socket.stream);
 }
 
-void connection_retire(struct connection *c)
+void server_connection_retire(struct server_connection *c)
 {
     if (c->state == WAITING)
         linger(c);
@@ -59,18 +59,18 @@ void connection_retire(struct connection *c)
 /* --- the request, taken over piece by piece --- */
 
 /* Sticky: once a copy failed all that follow do. */
-static bool copy_slice(struct connection *c, struct slice *s)
+static bool copy_slice(struct server_connection *c, struct slice *s)
 {
     *s = arena_copy(&c->arena, *s);
     return s->base != NULL;
 }
 
-static bool copy_field(struct connection *c, struct http_field *f)
+static bool copy_field(struct server_connection *c, struct http_field *f)
 {
     return copy_slice(c, &f->name) && copy_slice(c, &f->value);
 }
 
-static enum err copy_head(struct connection *c, const struct http_head *head)
+static enum err copy_head(struct server_connection *c, const struct http_head *head)
 {
     struct http_field *fields =
         arena_take(&c->arena, (head->count + 1) * sizeof(*fields));
@@ -108,7 +108,7 @@ static void split_target(struct http_request *q)
 
 static enum err on_head(struct http_reader *r, const struct http_head *head)
 {
-    struct connection *c = connection_of_reader(r);
+    struct server_connection *c = connection_of_reader(r);
     enum err e = copy_head(c, head);
 
     if (e)
@@ -124,7 +124,7 @@ static enum err on_head(struct http_reader *r, const struct http_head *head)
 
 static enum err on_body(struct http_reader *r, struct slice bytes)
 {
-    struct connection *c = connection_of_reader(r);
+    struct server_connection *c = connection_of_reader(r);
 
     if (bytes.size > c->body.limit - c->body.size)
         return ERR_TOO_LARGE;
@@ -134,7 +134,7 @@ static enum err on_body(struct http_reader *r, struct slice bytes)
 
 static enum err on_end(struct http_reader *r)
 {
-    struct connection *c = connection_of_reader(r);
+    struct server_connection *c = connection_of_reader(r);
 
     c->request.body = text_slice(&c->body);
     c->complete = true;
@@ -148,7 +148,7 @@ static const struct http_reader_events reader_events = {
 };
 
 /* An idle connection holds no memory but its own. */
-static void forget_request(struct connection *c)
+static void forget_request(struct server_connection *c)
 {
     struct address peer = c->request.peer;
 
@@ -159,7 +159,7 @@ static void forget_request(struct connection *c)
 
 /* --- from one request to the next --- */
 
-static void next_request(struct connection *c)
+static void next_request(struct server_connection *c)
 {
     forget_request(c);
     c->answered = false;
@@ -169,7 +169,7 @@ static void next_request(struct connection *c)
         linger(c);
 }
 
-static void dispatch(struct connection *c)
+static void dispatch(struct server_connection *c)
 {
     c->complete = false;
     c->answered = false;
@@ -178,11 +178,11 @@ static void dispatch(struct connection *c)
     c->in_handler = true;
     c->server->handle(c->server, &c->request);
     c->in_handler = false;
-    if (c->answered && !connection_is_dead(c))
+    if (c->answered && !server_connection_is_dead(c))
         next_request(c);
 }
 
-static void read_some(struct connection *c, struct slice *bytes)
+static void read_some(struct server_connection *c, struct slice *bytes)
 {
     struct why problem;
     size_t used;
@@ -192,7 +192,7 @@ static void read_some(struct connection *c, struct slice *bytes)
     e = reader_feed(&c->reader, *bytes, &used, &problem);
     *bytes = slice_after(*bytes, used);
     if (e)
-        connection_refuse(c, e, problem.text);
+        server_connection_refuse(c, e, problem.text);
     else if (c->complete)
         dispatch(c);
     else if (c->state == WAITING && reader_in_message(&c->reader))
@@ -200,44 +200,44 @@ static void read_some(struct connection *c, struct slice *bytes)
 }
 
 /* What comes too early waits, and so does the client: reading stops. */
-static void keep_for_later(struct connection *c, struct slice bytes)
+static void keep_for_later(struct server_connection *c, struct slice bytes)
 {
     text_add(&c->pending, bytes);
     if (c->pending.failed)
-        connection_drop(c);
+        server_connection_drop(c);
     else
         stream_read(&c->socket.stream, false);
 }
 
-static bool takes_requests(const struct connection *c)
+static bool takes_requests(const struct server_connection *c)
 {
-    return (c->state == WAITING || c->state == READING) && !connection_is_dead(c);
+    return (c->state == WAITING || c->state == READING) && !server_connection_is_dead(c);
 }
 
-static void connection_feed(struct connection *c, struct slice bytes)
+static void connection_feed(struct server_connection *c, struct slice bytes)
 {
     while (bytes.size > 0 && takes_requests(c))
         read_some(c, &bytes);
-    if (bytes.size > 0 && c->state == HANDLING && !connection_is_dead(c))
+    if (bytes.size > 0 && c->state == HANDLING && !server_connection_is_dead(c))
         keep_for_later(c, bytes);
 }
 
 /* After an answer that came later: what waited goes first. */
-static void resume(struct connection *c)
+static void resume(struct server_connection *c)
 {
     struct text waited = c->pending;
 
     text_init(&c->pending, PENDING_LIMIT);
     connection_feed(c, text_slice(&waited));
     text_fini(&waited);
-    if (c->pending.size == 0 && !connection_is_dead(c))
+    if (c->pending.size == 0 && !server_connection_is_dead(c))
         stream_read(&c->socket.stream, true);
 }
 
-void connection_answered(struct connection *c)
+void server_connection_answered(struct server_connection *c)
 {
     c->answered = true;
-    if (c->in_handler || connection_is_dead(c))
+    if (c->in_handler || server_connection_is_dead(c))
         return;
     next_request(c);
     resume(c);
@@ -264,7 +264,7 @@ static void problem_json(struct text *out, unsigned status, enum err e,
 }
 
 /* The rest of the request is not read: its connection can't be used again. */
-void connection_refuse(struct connection *c, enum err e, const char *detail)
+void server_connection_refuse(struct server_connection *c, enum err e, const char *detail)
 {
     unsigned status = refusal_status(e);
     struct text body, field;
@@ -283,10 +283,10 @@ void connection_refuse(struct connection *c, enum err e, const char *detail)
 
 static void on_timeout(struct timer *t)
 {
-    struct connection *c = container_of(t, struct connection, timer);
+    struct server_connection *c = container_of(t, struct server_connection, timer);
 
     if (c->state == READING)
-        connection_refuse(c, ERR_REQUEST_TIMEOUT, "");
+        server_connection_refuse(c, ERR_REQUEST_TIMEOUT, "");
     else
         connection_close(c);
 }
@@ -295,7 +295,7 @@ static void on_timeout(struct timer *t)
 
 static void on_data(struct stream *s, struct slice bytes)
 {
-    struct connection *c = connection_of(s);
+    struct server_connection *c = connection_of(s);
 
     connection_feed(c, bytes);
 }
@@ -304,7 +304,7 @@ static void on_data(struct stream *s, struct slice bytes)
  * begun, since most that do so are gone. */
 static void on_ended(struct stream *s, enum err e)
 {
-    struct connection *c = connection_of(s);
+    struct server_connection *c = connection_of(s);
 
     if (e == ERR_OK && c->state == WAITING && stream_queued(s) > 0)
         linger(c);
@@ -314,7 +314,7 @@ static void on_ended(struct stream *s, enum err e)
 
 static void on_closed(struct stream *s)
 {
-    struct connection *c = connection_of(s);
+    struct server_connection *c = connection_of(s);
     struct http_server *server = c->server;
 
     if (c->state == HANDLING && !c->answered && c->request.gone)
@@ -325,7 +325,7 @@ static void on_closed(struct stream *s)
     forget_request(c);
     text_fini(&c->pending);
     free(c);
-    server_connection_closed(server);
+    server_forget_connection(server);
 }
 
 static const struct stream_events connection_events = {
@@ -334,10 +334,10 @@ static const struct stream_events connection_events = {
     .closed = on_closed,
 };
 
-struct socket *connection_offer(struct listener *l)
+struct socket *server_connection_offer(struct listener *l)
 {
     struct http_server *s = l->owner;
-    struct connection *c;
+    struct server_connection *c;
 
     if (s->connection_count >= s->max_connections)
         return NULL;
@@ -356,9 +356,9 @@ struct socket *connection_offer(struct listener *l)
     return &c->socket;
 }
 
-void connection_accepted(struct listener *l, struct socket *s)
+void server_connection_accepted(struct listener *l, struct socket *s)
 {
-    struct connection *c = container_of(s, struct connection, socket);
+    struct server_connection *c = container_of(s, struct server_connection, socket);
 
     (void)l;
     socket_peer(s, &c->request.peer);

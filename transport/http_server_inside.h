@@ -17,7 +17,7 @@ enum connection_state {
     LINGERING, /* FIN sent; reads on so that the client gets our last words, not a RST */
 };
 
-struct connection {
+struct server_connection {
     struct list node; /* of the server's connections */
     struct http_server *server;
     struct socket socket;
@@ -37,19 +37,20 @@ struct connection {
 };
 
 /* http_server_connection.c */
-struct socket *connection_offer(struct listener *l);
-void connection_accepted(struct listener *l, struct socket *s);
+struct socket *server_connection_offer(struct listener *l);
+void server_connection_accepted(struct listener *l, struct socket *s);
 /* The answer is complete: to the next request, or the end. */
-void connection_answered(struct connection *c);
+void server_connection_answered(struct server_connection *c);
 /* Refuses what is being read, and closes. */
-void connection_refuse(struct connection *c, enum err e, const char *detail);
+void server_connection_refuse(struct server_connection *c, enum err e,
+                              const char *detail);
 /* The server closes. */
-void connection_retire(struct connection *c);
-void connection_drop(struct connection *c);
+void server_connection_retire(struct server_connection *c);
+void server_connection_drop(struct server_connection *c);
 /* http_server.c */
-void server_connection_closed(struct http_server *s);
+void server_forget_connection(struct http_server *s);
 
-static inline bool connection_is_dead(const struct connection *c)
+static inline bool server_connection_is_dead(const struct server_connection *c)
 {
     return c->socket.closing;
 }
