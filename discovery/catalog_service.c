@@ -188,28 +188,39 @@ static void on_publish(struct timer *t)
         instance_list_unref(l);
 }
 
-static bool lingers(const struct service *s, uint64_t now)
+static bool is_lingering(const struct service *s, uint64_t now)
 {
-    return now - s->had_ms < s->catalog->settings.forget_ms;
+    return s->had_ms && now - s->had_ms < s->catalog->settings.forget_ms;
+}
+
+/* Without the event, who holds on to the list would never hear of a next one. */
+static bool may_go(const struct service *s, uint64_t now)
+{
+    return !s->had_ms && now - s->wanted_ms >= s->catalog->settings.forget_ms &&
+           (s->catalog->events->forgotten || s->list->references == 1);
+}
+
+static void forget(struct service *s)
+{
+    if (s->catalog->events->forgotten)
+        s->catalog->events->forgotten(s->catalog, s->name);
+    service_free(s);
+}
+
+static void sweep_empty(struct service *s, uint64_t now)
+{
+    if (s->had_ms && !is_lingering(s, now) && s->list->answered) {
+        s->had_ms = 0;
+        service_touch(s);
+    }
+    if (may_go(s, now))
+        forget(s);
 }
 
 void service_sweep(struct service *s, uint64_t now)
 {
-    struct catalog *c = s->catalog;
-
-    if (!s->list || s->list->count > 0) {
-        s->had_ms = s->list ? now : s->had_ms;
-        return;
-    }
-    if (s->had_ms && !lingers(s, now) && s->list->answered) {
-        s->had_ms = 0;
-        service_touch(s);
-    }
-    if (s->had_ms || now - s->wanted_ms < c->settings.forget_ms)
-        return;
-    if (!c->events->forgotten && s->list->references > 1)
-        return;
-    if (c->events->forgotten)
-        c->events->forgotten(c, s->name);
-    service_free(s);
+    if (s->list && s->list->count > 0)
+        s->had_ms = now;
+    else if (s->list)
+        sweep_empty(s, now);
 }

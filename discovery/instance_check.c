@@ -1,37 +1,17 @@
 /* Records come from strangers: what they say ends in response heads, logs and terminals. */
 #include "discovery/instance.h"
-
-/* The length of the UTF-8 sequence at `s` (RFC 3629 §4), or 0. */
-static size_t utf8_sequence(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    if (s[0] >= 0xc2 && s[0] <= 0xdf)
-        return (s[1] & 0xc0) == 0x80 ? 2 : 0;
-    if ((s[0] & 0xf0) == 0xe0) {
-        unsigned low = s[0] == 0xe0 ? 0xa0 : 0x80, high = s[0] == 0xed ? 0x9f : 0xbf;
-
-        return s[1] >= low && s[1] <= high && (s[2] & 0xc0) == 0x80 ? 3 : 0;
-    }
-    if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-        unsigned low = s[0] == 0xf0 ? 0x90 : 0x80, high = s[0] == 0xf4 ? 0x8f : 0xbf;
-
-        return s[1] >= low && s[1] <= high && (s[2] & 0xc0) == 0x80 &&
-                       (s[3] & 0xc0) == 0x80
-                   ? 4
-                   : 0;
-    }
-    return 0;
-}
+#include "sidecar/core/utf8.h"
 
 static bool is_utf8(const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
+    struct slice rest = slice_of(text);
     size_t step = 1;
 
-    for (; *at && step; at += step)
-        step = utf8_sequence(at);
-    return step != 0;
+    while (rest.size > 0 && step > 0) {
+        step = utf8_size(rest);
+        rest = slice_after(rest, step);
+    }
+    return step > 0;
 }
 
 static bool is_printable(const char *text)

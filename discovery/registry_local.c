@@ -4,15 +4,8 @@
 #include <unistd.h>
 
 #include "discovery/local_folder.h"
+#include "discovery/local_lease.h"
 #include "discovery/local_watch.h"
-
-enum operation { OPERATION_NONE, OPERATION_PUT, OPERATION_RENEW, OPERATION_REMOVE };
-
-struct local_lease {
-    enum operation operation;
-    int fd; /* holds the lock; -1: nothing is written */
-    char name[NAME_MAX + 1];
-};
 
 struct registry_local {
     struct registry registry;
@@ -173,68 +166,27 @@ static void tell_all(struct registry_local *r)
 
 /* Leases. */
 
-static enum err lease_put(struct registry_local *r, struct registry_lease *l,
-                          struct local_lease *own, struct why *w)
-{
-    const struct registration *what = &l->registration;
-    int fd;
-    enum err e = open_folder(r, w);
-
-    if (!e)
-        e = local_file_name(own->name, what->service, what->id);
-    if (!e)
-        e = local_file_write(r->folder, own->name, what, own->fd, &fd, w);
-    if (e)
-        return e;
-    if (own->fd >= 0)
-        close(own->fd);
-    own->fd = fd;
-    return ERR_OK;
-}
-
 static enum err operate(struct registry_local *r, struct registry_lease *l, struct why *w)
 {
     struct local_lease *own = l->backend;
+    enum err e = own->operation == LOCAL_PUT ? open_folder(r, w) : ERR_OK;
 
-    switch (own->operation) {
-    case OPERATION_PUT:
-        return lease_put(r, l, own, w);
-    case OPERATION_RENEW:
-        return own->fd < 0 ? ERR_NOT_FOUND
-                           : local_file_touch(r->folder, own->name, own->fd);
-    case OPERATION_REMOVE:
-        if (own->fd >= 0)
-            local_file_withdraw(r->folder, own->name, own->fd);
-        own->fd = -1;
-        break;
-    case OPERATION_NONE:
-        break;
-    }
-    return ERR_OK;
-}
-
-static void forget_lease(struct registry_lease *l)
-{
-    free(l->backend);
-    l->backend = NULL;
-    list_remove(&l->node);
+    return e ? e : local_lease_operate(own, r->folder, &l->registration, w);
 }
 
 static void answer_lease(struct registry_local *r, struct registry_lease *l)
 {
     struct local_lease *own = l->backend;
-    bool removes = own->operation == OPERATION_REMOVE;
-    bool renews = own->operation == OPERATION_RENEW;
+    enum local_operation operation = own->operation;
     struct why y;
     enum err e;
 
     why_init(&y);
     e = operate(r, l, &y);
-    own->operation = OPERATION_NONE;
-    if (!renews)
+    if (operation != LOCAL_RENEW)
         local_watch_look(&r->files, own->name);
-    if (removes)
-        forget_lease(l);
+    if (operation == LOCAL_REMOVE)
+        local_lease_free(l);
     r->registry.frame->lease_done(l, e, &y);
 }
 
@@ -252,18 +204,12 @@ static void answer_leases(struct registry_local *r)
 }
 
 static enum err start(struct registry *r, struct registry_lease *l,
-                      enum operation operation)
+                      enum local_operation operation)
 {
-    struct local_lease *own = l->backend;
+    enum err e = local_lease_want(l, operation);
 
-    if (!own) {
-        own = calloc(1, sizeof *own);
-        if (!own)
-            return ERR_NO_MEMORY;
-        own->fd = -1;
-        l->backend = own;
-    }
-    own->operation = operation;
+    if (e)
+        return e;
     list_remove(&l->node);
     list_push_back(&self(r)->waiting, &l->node);
     turn_soon(self(r));
@@ -272,17 +218,17 @@ static enum err start(struct registry *r, struct registry_lease *l,
 
 static enum err local_put(struct registry *r, struct registry_lease *l)
 {
-    return start(r, l, OPERATION_PUT);
+    return start(r, l, LOCAL_PUT);
 }
 
 static enum err local_renew(struct registry *r, struct registry_lease *l)
 {
-    return start(r, l, OPERATION_RENEW);
+    return start(r, l, LOCAL_RENEW);
 }
 
 static enum err local_remove(struct registry *r, struct registry_lease *l)
 {
-    return start(r, l, OPERATION_REMOVE);
+    return start(r, l, LOCAL_REMOVE);
 }
 
 /* Watches. */
@@ -395,11 +341,9 @@ static void drop_leases(struct registry_local *r, struct list *leases)
     list_each(at, after, leases)
     {
         struct registry_lease *l = container_of(at, struct registry_lease, node);
-        struct local_lease *own = l->backend;
 
-        if (own->fd >= 0)
-            local_file_withdraw(r->folder, own->name, own->fd);
-        forget_lease(l);
+        local_lease_withdraw(l->backend, r->folder);
+        local_lease_free(l);
     }
 }
 

@@ -40,6 +40,14 @@ void local_world_run(const char *command)
     assert_int_equal(system(text), 0);
 }
 
+const char *local_world_path(const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
 int local_world_write(const char *service, unsigned n, struct slice bytes)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

@@ -10,6 +10,8 @@ const char *local_world_begin(void);
 void local_world_end(void);
 /* A shell command in it. */
 void local_world_run(const char *command);
+/* The path of a file in it; until the next call. */
+const char *local_world_path(const char *name);
 /* A file of `service`, locked as a living writer's would be; returns its fd, which stays open. */
 int local_world_write(const char *service, unsigned n, struct slice bytes);
 /* Odd things under the name of a record; false when there are no more. */

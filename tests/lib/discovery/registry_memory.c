@@ -62,8 +62,12 @@ static struct record *record_set(struct memory_server *s, const char *service,
     if (r)
         record_free(r);
     r = calloc(1, sizeof *r);
-    assert(r);
-    r->copy = instance_list_new(service, i, 1);
+    if (r)
+        r->copy = instance_list_new(service, i, 1);
+    if (!r || !r->copy) {
+        free(r);
+        return NULL;
+    }
     list_push_back(&s->records, &r->node);
     return r;
 }
@@ -284,7 +288,7 @@ static void answer_watches(struct client *c)
     }
 }
 
-static void put(struct client *c, const struct registration *r)
+static enum err put(struct client *c, const struct registration *r)
 {
     struct instance i = {.id = r->id,
                          .version = r->version,
@@ -293,8 +297,11 @@ static void put(struct client *c, const struct registration *r)
                          .metadata = r->metadata};
     struct record *record = record_set(c->server, r->service, &i);
 
+    if (!record)
+        return ERR_NO_MEMORY;
     record->expires_ms = loop_now(c->registry.loop) + r->ttl_ms;
     announce(c->server, record);
+    return ERR_OK;
 }
 
 static enum err operate(struct client *c, const struct registration *r, enum operation op)
@@ -306,7 +313,7 @@ static enum err operate(struct client *c, const struct registration *r, enum ope
     if (op != PUT && !known)
         return ERR_NOT_FOUND;
     if (op == PUT)
-        put(c, r);
+        return put(c, r);
     if (op == REMOVE)
         drop(c->server, known);
     if (op == RENEW)
