@@ -6,6 +6,7 @@
 
 #include "tests/lib/test.h"
 #include "tests/lib/transport/peer.h"
+#include "transport/http_client.h"
 
 /* A server that echoes what it was asked, or keeps the request for the test to answer. */
 static struct fixture {
@@ -192,6 +193,7 @@ TEST(answers_what_was_pipelined_in_order)
     p = answer_to("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n"
                   "GET /3 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     assert_int_equal(at.handled, 3);
+    assert_non_null(p.in.base);
     assert_true(strstr(p.in.base, "\n/1HTTP/1.1") < strstr(p.in.base, "\n/2HTTP/1.1"));
     assert_true(peer_has(&p, "\n/2HTTP/1.1 200 OK"));
     peer_close(&p);
@@ -563,6 +565,54 @@ TEST(survives_a_descriptor_it_cannot_listen_on)
     close_fixture();
 }
 
+/* --- with our own client --- */
+
+struct caller {
+    struct http_call call;
+    enum err result;
+    bool answered;
+};
+
+static void on_answered(struct http_call *c, enum err e)
+{
+    struct caller *caller = container_of(c, struct caller, call);
+
+    caller->result = e;
+    caller->answered = true;
+}
+
+static void listen_on_path(struct address *a)
+{
+    char path[64];
+    int fd;
+
+    snprintf(path, sizeof(path), "unix:/tmp/csidecar-server-%d", getpid());
+    assert_int_equal(address_parse(a, slice_of(path), 0, NULL), ERR_OK);
+    assert_int_equal(listener_bind(a, false, &fd, NULL), ERR_OK);
+    assert_int_equal(server_listen(&at.server, fd, NULL), ERR_OK);
+}
+
+TEST(serves_a_call_over_a_unix_socket)
+{
+    struct caller caller = {
+        .call = {.method = SLICE("POST"),
+                 .target = SLICE("/echo"),
+                 .body = SLICE("over and out"),
+                 .timeout_ms = 5000,
+                 .answered = on_answered}
+    };
+
+    open_fixture();
+    listen_on_path(&caller.call.to);
+    assert_int_equal(http_call_start(&caller.call, &at.loop), ERR_LATER);
+    loop_until(&at.loop, &caller.answered);
+    assert_int_equal(caller.result, ERR_OK);
+    assert_int_equal(caller.call.status, 200);
+    assert_true(slice_is(text_slice(&caller.call.body_in), "over and out"));
+    http_call_fini(&caller.call);
+    close_fixture();
+}
+
 /* --- queries --- */
 
 TEST(finds_the_value_of_a_query_parameter)
@@ -615,5 +665,5 @@ TESTS(RUN(answers_at_once), RUN(takes_the_path_out_of_an_absolute_target),
       RUN(ends_what_is_still_busy_after_the_grace),
       RUN(closes_without_ever_having_listened),
       RUN(survives_a_descriptor_it_cannot_listen_on),
-      RUN(finds_the_value_of_a_query_parameter),
+      RUN(serves_a_call_over_a_unix_socket), RUN(finds_the_value_of_a_query_parameter),
       RUN(refuses_escapes_that_are_none_and_values_that_do_not_fit))
