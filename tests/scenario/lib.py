@@ -281,10 +281,10 @@ class Upstream:
     connection instead, before anything was read.
     """
 
-    def __init__(self, *answers, raw=None, backlog=128):
+    def __init__(self, *answers, raw=None):
         self.answers, self.raw = answers or (ok(),), raw
         self.requests, self.peers, self.lock = [], [], threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self.listener.getsockname()[1]
         self.address = "127.0.0.1:%d" % self.port
         threading.Thread(target=self.accept, daemon=True).start()
