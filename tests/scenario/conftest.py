@@ -8,6 +8,10 @@ import pytest
 from .lib import Client, Sidecar, Upstream, service
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "threads: several workers; run under ThreadSanitizer, too")
+
+
 @pytest.fixture
 def upstream():
     started = []

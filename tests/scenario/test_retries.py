@@ -1,5 +1,9 @@
 """When a request may be sent again (DESIGN 4), and that nothing else is."""
 
+import signal
+import socket
+import threading
+
 import pytest
 
 from .lib import close, eventually, ok, problem, refusing, reset, stall, takes, then, unwell
@@ -54,6 +58,21 @@ def test_a_large_body_survives_a_refused_connection(upstream, sidecar):
     for _ in range(2):
         assert s.post("/users/x", body=b"b" * 500000).status == 200
     assert good.last.body == b"b" * 500000
+
+
+def test_a_connection_that_dies_just_now_is_never_noticed(upstream, sidecar, client):
+    """Request and FIN are both there when the sidecar looks: the pool asks the kernel first (after 50 ms of idling)."""
+    good = upstream()
+    s = sidecar(users=in_turn(good))
+    c = client(s)
+    assert c.request("/users/1", "POST", body=b"hello").response().status == 200
+    s.process.send_signal(signal.SIGSTOP)
+    c.request("/users/2", "POST", body=b"hello")
+    good.peers[0].socket.shutdown(socket.SHUT_RDWR)
+    threading.Event().wait(0.1)
+    s.process.send_signal(signal.SIGCONT)
+    assert c.response().status == 200
+    assert [r.target for r in good.requests] == ["/1", "/2"]
 
 
 # ---- maybe processed ----
