@@ -27,8 +27,7 @@ static int test_teardown(void **state)
 
 static void add(enum http_field_id id, const char *value)
 {
-    fields[head.count++] =
-        (struct http_field){http_field_name(id), slice_of(value), id};
+    fields[head.count++] = (struct http_field){http_field_name(id), slice_of(value), id};
     head.present |= 1ULL << id;
 }
 
@@ -118,7 +117,8 @@ TEST(an_ingress_takes_any_host_for_its_app)
 TEST(dapr_paths_work_where_they_are_asked_for)
 {
     gateway.compat = COMPAT_DAPR;
-    assert_int_equal(ask("/v1.0/invoke/orders/method/items?x=1", "localhost:3500"), ERR_OK);
+    assert_int_equal(ask("/v1.0/invoke/orders/method/items?x=1", "localhost:3500"),
+                     ERR_OK);
     goes_to("orders", false, "/items?x=1");
 }
 
@@ -139,7 +139,8 @@ TEST(a_request_for_everything_stays_an_asterisk)
 
 TEST(what_names_no_service_is_told_how_to)
 {
-    static const char *const targets[] = {"/", "//orders", "/.hidden/x", "/_x/y", "/a%20b/c"};
+    static const char *const targets[] = {"/", "//orders", "/.hidden/x", "/_x/y",
+                                          "/a%20b/c"};
 
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
         head.count = 0;
@@ -259,10 +260,11 @@ TESTS(RUN_WITH(the_first_segment_of_the_path_names_the_service),
       RUN_WITH(a_header_names_it_and_leaves_the_target),
       RUN_WITH(a_port_of_its_own_needs_no_name),
       RUN_WITH(an_ingress_takes_any_host_for_its_app),
-      RUN_WITH(dapr_paths_work_where_they_are_asked_for), RUN_WITH(our_own_prefix_is_ours),
+      RUN_WITH(dapr_paths_work_where_they_are_asked_for),
+      RUN_WITH(our_own_prefix_is_ours),
       RUN_WITH(a_request_for_everything_stays_an_asterisk),
-      RUN_WITH(what_names_no_service_is_told_how_to), RUN_WITH(connect_is_refused_with_a_hint),
-      RUN_WITH(a_foreign_host_is_misdirected),
+      RUN_WITH(what_names_no_service_is_told_how_to),
+      RUN_WITH(connect_is_refused_with_a_hint), RUN_WITH(a_foreign_host_is_misdirected),
       RUN_WITH(a_host_that_the_settings_name_is_not_foreign),
       RUN_WITH(any_host_will_do_on_a_unix_socket),
       RUN_WITH(a_page_of_another_origin_is_forbidden),
