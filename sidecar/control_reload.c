@@ -34,7 +34,8 @@ static enum err take(struct control *c, struct settings *settings, struct why *w
 static enum err reload(struct control *c, struct why *w)
 {
     struct settings *settings;
-    enum err e = settings_reload(&settings, c->settings, c->input, w);
+    struct settings_input input = *c->input; /* its `at` moves */
+    enum err e = settings_reload(&settings, c->settings, &input, w);
 
     if (e)
         return e;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "sidecar/downstream.h"
 #include "sidecar/worker.h"
@@ -97,8 +98,10 @@ enum err listening_open(struct worker *w, int fd, enum gateway_kind kind,
     struct listening *l = calloc(1, sizeof(*l));
     enum err e;
 
-    if (!l)
+    if (!l) {
+        close(fd);
         return why(why_text, ERR_NO_MEMORY, "out of memory");
+    }
     l->references = 1;
     l->worker = w;
     l->gateway.kind = kind;
@@ -110,9 +113,13 @@ enum err listening_open(struct worker *w, int fd, enum gateway_kind kind,
     l->listener.owner = l;
     l->listener.offer = listening_offer;
     l->listener.accepted = listening_accepted;
+    if (e) {
+        close(fd);
+        listening_unref(l);
+        return why(why_text, e, "out of memory");
+    }
     l->listening = true;
-    if (!e)
-        e = listener_open(&l->listener, &w->loop, fd, why_text);
+    e = listener_open(&l->listener, &w->loop, fd, why_text);
     if (!e)
         note_peer(l);
     return e;

@@ -78,6 +78,15 @@ static const char *setting_of(enum port_use use)
     return names[use];
 }
 
+/* A default port gives way to the app's own, which may not be listening yet. */
+static bool is_an_apps(const struct settings *s, unsigned port)
+{
+    for (unsigned i = 0; i < s->app_count; i++)
+        if (s->all_apps[i].port == port)
+            return true;
+    return false;
+}
+
 static enum err bind_one(struct port *port, const struct settings *s, unsigned shift,
                          struct why *w)
 {
@@ -87,8 +96,11 @@ static enum err bind_one(struct port *port, const struct settings *s, unsigned s
     char text[ADDRESS_TEXT];
     enum err e;
 
-    if (is_default(port, s))
+    if (is_default(port, s)) {
         address_set_port(&a, address_port(&a) + shift);
+        if (is_an_apps(s, address_port(&a)))
+            return why(w, ERR_ADDRESS_IN_USE, "port %u is the app's", address_port(&a));
+    }
     e = listener_bind(&a, shared, &port->fd, w);
     if (!e)
         port->address = a;

@@ -1,0 +1,523 @@
+/* The real chain of a service, with a port that only writes down, and a virtual clock. */
+#include "tests/lib/test.h"
+
+#include <stdio.h>
+
+#include "sidecar/balancer.h"
+#include "tests/lib/virtual_time.h"
+
+static struct clock now;
+static struct random dice;
+static struct settings *settings;
+static struct service *service;
+static char trail[1024];
+
+struct request {
+    struct exchange x;
+    bool finished;
+};
+
+static void note(const char *word)
+{
+    if (*trail && strlen(trail) + strlen(word) + 2 < sizeof(trail))
+        strcat(trail, " ");
+    if (strlen(trail) + strlen(word) + 1 < sizeof(trail))
+        strcat(trail, word);
+}
+
+static enum when port_route(struct exchange *x)
+{
+    x->service = service;
+    x->chain = &service->policies.chain;
+    x->timeout_ms = service->policy->timeout;
+    x->retries_left = service->policy->retries.max;
+    return NOW;
+}
+
+static enum when port_lease(struct exchange *x)
+{
+    (void)x;
+    note("lease");
+    return LATER;
+}
+
+static enum when port_send(struct exchange *x)
+{
+    x->sent = true;
+    note("send");
+    return LATER;
+}
+
+static enum when port_relay(struct exchange *x)
+{
+    x->error = ERR_OK;
+    note("relay");
+    return LATER;
+}
+
+static void port_drop(struct exchange *x)
+{
+    (void)x;
+}
+
+static enum when port_reply(struct exchange *x)
+{
+    note(err_code(x->error));
+    return NOW;
+}
+
+static void port_break_off(struct exchange *x)
+{
+    (void)x;
+    note("break_off");
+}
+
+static void port_finished(struct exchange *x)
+{
+    container_of(x, struct request, x)->finished = true;
+}
+
+static const struct port_ops port = {
+    .route = port_route,
+    .lease = port_lease,
+    .send = port_send,
+    .relay = port_relay,
+    .tunnel = port_relay,
+    .drop = port_drop,
+    .reply = port_reply,
+    .break_off = port_break_off,
+    .finished = port_finished,
+};
+
+static void use(const char *yaml)
+{
+    struct why why;
+
+    why_init(&why);
+    if (service)
+        service_drop(service);
+    settings_unref(settings);
+    if (settings_parse(&settings, slice_of(yaml), "test.yaml", &why))
+        fail_msg("%s", why.text);
+    service = service_make(SLICE("s"), settings,
+                           service_settings_of(settings, SLICE("s")), 1, &now, &dice);
+    assert_non_null(service);
+}
+
+static void list(unsigned count, bool known, bool answered)
+{
+    struct instance instances[8] = {0};
+    char ids[8][8];
+    struct instance_list *l;
+
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "i%u", i);
+        instances[i] = (struct instance){.id = ids[i], .version = "", .weight = 1};
+        address_from_ip(&instances[i].address, SLICE("127.0.0.1"), 1000 + i);
+    }
+    l = instance_list_new("s", instances, count);
+    l->known = known;
+    l->answered = answered;
+    for (unsigned i = 0; i < count; i++)
+        l->instances[i].index = i;
+    l->places = count;
+    service_update(service, l);
+    instance_list_unref(l);
+}
+
+static int test_setup(void **state)
+{
+    (void)state;
+    *trail = '\0';
+    clock_init(&now, 1000, NULL);
+    random_init(&dice, 7);
+    use("name: t\n");
+    list(2, true, true);
+    return 0;
+}
+
+static int test_teardown(void **state)
+{
+    (void)state;
+    assert_int_equal(service->policies.limit.in_flight, 0);
+    assert_int_equal(service->policies.limit.waiting, 0);
+    service_drop(service);
+    settings_unref(settings);
+    service = NULL;
+    settings = NULL;
+    return 0;
+}
+
+static void start(struct request *r, bool idempotent)
+{
+    *r = (struct request){
+        .x = {.port = &port, .clock = &now, .idempotent = idempotent}
+    };
+    exchange_start(&r->x);
+}
+
+static void to_send(struct request *r, bool idempotent)
+{
+    start(r, idempotent);
+    exchange_on(&r->x, EV_LEASED);
+}
+
+static void answer(struct request *r)
+{
+    exchange_on(&r->x, EV_HEAD);
+    exchange_on(&r->x, EV_DONE);
+}
+
+static void trail_is(const char *expected)
+{
+    assert_string_equal(trail, expected);
+    *trail = '\0';
+}
+
+/* ---- deadline ---- */
+
+TEST(the_deadline_answers_after_its_time)
+{
+    struct request r;
+
+    to_send(&r, false);
+    time_passes(&now, 14999);
+    assert_false(r.finished);
+    time_passes(&now, 1);
+    assert_true(r.finished);
+    trail_is("lease send deadline");
+}
+
+TEST(a_body_that_moves_puts_the_deadline_off)
+{
+    struct request r;
+
+    to_send(&r, false);
+    time_passes(&now, 10000);
+    exchange_progress(&r.x);
+    time_passes(&now, 14999);
+    assert_false(r.finished);
+    time_passes(&now, 1);
+    assert_true(r.finished);
+}
+
+TEST(the_deadline_ends_with_the_final_head)
+{
+    struct request r;
+
+    to_send(&r, false);
+    exchange_on(&r.x, EV_HEAD);
+    time_passes(&now, 100000);
+    assert_false(r.finished);
+    exchange_on(&r.x, EV_DONE);
+    assert_true(r.finished);
+}
+
+/* ---- retries ---- */
+
+TEST(what_was_never_sent_goes_elsewhere_at_once_whatever_the_method)
+{
+    struct request r;
+
+    start(&r, false);
+    exchange_fail(&r.x, ERR_CONNECT_FAILED);
+    trail_is("lease lease");
+    exchange_on(&r.x, EV_LEASED);
+    answer(&r);
+    assert_int_equal(r.x.attempts, 2);
+}
+
+TEST(what_was_sent_is_not_repeated_unless_idempotent)
+{
+    struct request r;
+
+    to_send(&r, false);
+    exchange_fail(&r.x, ERR_UPSTREAM_RESET);
+    trail_is("lease send upstream_reset");
+    assert_string_equal(r.x.retry_reason, "not_idempotent");
+}
+
+TEST(what_is_idempotent_is_repeated_after_a_back_off)
+{
+    struct request r;
+
+    to_send(&r, true);
+    exchange_fail(&r.x, ERR_UPSTREAM_RESET);
+    time_passes(&now, 26);
+    trail_is("lease send lease");
+    exchange_on(&r.x, EV_GONE);
+}
+
+TEST(a_malformed_answer_is_never_asked_for_again)
+{
+    struct request r;
+
+    to_send(&r, true);
+    exchange_fail(&r.x, ERR_BAD_RESPONSE);
+    trail_is("lease send bad_response");
+}
+
+TEST(retries_are_counted)
+{
+    struct request r;
+
+    start(&r, true);
+    for (int i = 0; i < 3; i++) {
+        assert_false(r.finished);
+        exchange_fail(&r.x, ERR_CONNECT_FAILED);
+        time_passes(&now, 300);
+    }
+    assert_true(r.finished);
+    assert_string_equal(r.x.retry_reason, "retries_used_up");
+    assert_int_equal(r.x.attempts, 3);
+}
+
+TEST(a_body_that_was_not_kept_is_not_sent_again)
+{
+    struct request r;
+
+    to_send(&r, true);
+    r.x.body_lost = true;
+    exchange_fail(&r.x, ERR_UPSTREAM_RESET);
+    assert_string_equal(r.x.retry_reason, "body_not_kept");
+}
+
+TEST(a_pinned_instance_has_no_second)
+{
+    struct request r;
+
+    *(&r) = (struct request){
+        .x = {.port = &port, .clock = &now, .pinned = SLICE("i1")}
+    };
+    exchange_start(&r.x);
+    assert_string_equal(r.x.instance->id, "i1");
+    exchange_fail(&r.x, ERR_CONNECT_FAILED);
+    assert_string_equal(r.x.retry_reason, "pinned");
+}
+
+TEST(retry_after_is_waited_for)
+{
+    struct request r;
+
+    to_send(&r, true);
+    r.x.retry_after_ms = 2000;
+    r.x.error = ERR_UPSTREAM_STATUS;
+    exchange_on(&r.x, EV_RETRYABLE);
+    time_passes(&now, 1999);
+    trail_is("lease send");
+    time_passes(&now, 1);
+    trail_is("lease");
+    exchange_on(&r.x, EV_GONE);
+}
+
+TEST(a_retry_after_beyond_the_deadline_is_relayed)
+{
+    struct request r;
+
+    to_send(&r, true);
+    r.x.retry_after_ms = 20000;
+    r.x.error = ERR_UPSTREAM_STATUS;
+    exchange_on(&r.x, EV_RETRYABLE);
+    trail_is("lease send relay");
+    assert_string_equal(r.x.retry_reason, "deadline");
+    exchange_on(&r.x, EV_DONE);
+}
+
+TEST(the_budget_keeps_retries_to_a_fifth_of_the_requests)
+{
+    unsigned attempts = 0;
+
+    use("name: t\ndefaults: { outlier: { failures: 0 }, retries: { budget_min: 0 } }\n");
+    list(2, true, true);
+    for (int i = 0; i < 1000; i++) {
+        struct request r;
+
+        start(&r, true);
+        while (!r.finished) {
+            exchange_fail(&r.x, ERR_CONNECT_FAILED);
+            time_passes(&now, 251);
+        }
+        attempts += r.x.attempts;
+    }
+    assert_in_range(attempts, 1150, 1215);
+    assert_true(service->stats.retries_denied_budget > 500);
+}
+
+/* ---- one attempt's time ---- */
+
+TEST(a_slow_attempt_gives_way_while_another_is_possible)
+{
+    struct request r;
+
+    to_send(&r, true);
+    time_passes(&now, 5000 + 26);
+    trail_is("lease send lease");
+    exchange_on(&r.x, EV_GONE);
+}
+
+TEST(a_slow_attempt_that_may_not_be_repeated_has_all_the_time_left)
+{
+    struct request r;
+
+    to_send(&r, false);
+    time_passes(&now, 14000);
+    assert_false(r.finished);
+    trail_is("lease send");
+    answer(&r);
+}
+
+/* ---- limits ---- */
+
+TEST(so_many_at_once_so_many_behind_them_and_no_more)
+{
+    struct request r[3];
+
+    use("name: t\ndefaults: { limits: { in_flight: 1, waiting: 1 } }\n");
+    list(1, true, true);
+    to_send(&r[0], true);
+    start(&r[1], true);
+    start(&r[2], true);
+    trail_is("lease send overloaded");
+    assert_true(r[2].finished);
+    answer(&r[0]);
+    time_passes(&now, 1);
+    trail_is("relay lease");
+    exchange_on(&r[1].x, EV_GONE);
+}
+
+TEST(one_that_waits_may_leave)
+{
+    struct request r[2];
+
+    use("name: t\ndefaults: { limits: { in_flight: 1, waiting: 1 } }\n");
+    list(1, true, true);
+    to_send(&r[0], true);
+    start(&r[1], true);
+    exchange_on(&r[1].x, EV_GONE);
+    answer(&r[0]);
+    assert_int_equal(service->policies.limit.waiting, 0);
+}
+
+TEST(one_that_waits_has_a_deadline_too)
+{
+    struct request r[2];
+
+    use("name: t\ndefaults: { timeout: 1s, limits: { in_flight: 1, waiting: 1 } }\n");
+    list(1, true, true);
+    to_send(&r[0], true);
+    exchange_on(&r[0].x, EV_HEAD);
+    start(&r[1], true);
+    time_passes(&now, 1000);
+    assert_true(r[1].finished);
+    assert_int_equal(r[1].x.error, ERR_DEADLINE);
+    exchange_on(&r[0].x, EV_DONE);
+}
+
+/* ---- balance ---- */
+
+TEST(a_service_nobody_heard_of_yet_is_waited_for)
+{
+    struct request r;
+
+    use("name: t\n");
+    start(&r, true);
+    trail_is("");
+    list(1, true, true);
+    trail_is("lease");
+    exchange_on(&r.x, EV_GONE);
+}
+
+TEST(a_service_nobody_knows_is_no_service)
+{
+    struct request r;
+
+    use("name: t\n");
+    start(&r, true);
+    list(0, false, true);
+    trail_is("no_such_service");
+    assert_true(r.finished);
+}
+
+TEST(a_registry_that_says_nothing_is_not_waited_for_long)
+{
+    struct request r;
+
+    use("name: t\n");
+    start(&r, true);
+    time_passes(&now, 2000);
+    trail_is("registry_unavailable");
+}
+
+TEST(a_known_service_without_instances_is_unavailable)
+{
+    struct request r;
+
+    list(0, true, true);
+    start(&r, true);
+    trail_is("no_instance");
+}
+
+TEST(an_instance_that_fails_again_and_again_is_ejected)
+{
+    struct request r;
+
+    use("name: t\ndefaults: { retries: { max: 0 } }\n");
+    list(2, true, true);
+    for (int i = 0; i < 20; i++) {
+        start(&r, true);
+        if (strcmp(r.x.instance->id, "i0") == 0)
+            exchange_fail(&r.x, ERR_CONNECT_FAILED);
+        else
+            exchange_on(&r.x, EV_GONE);
+    }
+    assert_int_equal(service_peek(service, 0)->outlier.state, OUTLIER_OPEN);
+    assert_int_equal(service->ejected, 1);
+}
+
+TEST(the_last_instance_is_never_ejected)
+{
+    struct request r;
+
+    use("name: t\ndefaults: { retries: { max: 0 } }\n");
+    list(1, true, true);
+    for (int i = 0; i < 20; i++) {
+        start(&r, true);
+        exchange_fail(&r.x, ERR_CONNECT_FAILED);
+    }
+    assert_int_equal(service_peek(service, 0)->outlier.state, OUTLIER_CLOSED);
+}
+
+TEST(our_own_refusals_and_the_clients_leaving_blame_nobody)
+{
+    struct request r;
+
+    for (int i = 0; i < 50; i++) {
+        start(&r, true);
+        exchange_on(&r.x, EV_GONE);
+    }
+    assert_int_equal(service->ejected, 0);
+    assert_int_equal(service_peek(service, 0)->in_flight, 0);
+}
+
+TESTS(RUN_WITH(the_deadline_answers_after_its_time),
+      RUN_WITH(a_body_that_moves_puts_the_deadline_off),
+      RUN_WITH(the_deadline_ends_with_the_final_head),
+      RUN_WITH(what_was_never_sent_goes_elsewhere_at_once_whatever_the_method),
+      RUN_WITH(what_was_sent_is_not_repeated_unless_idempotent),
+      RUN_WITH(what_is_idempotent_is_repeated_after_a_back_off),
+      RUN_WITH(a_malformed_answer_is_never_asked_for_again),
+      RUN_WITH(retries_are_counted), RUN_WITH(a_body_that_was_not_kept_is_not_sent_again),
+      RUN_WITH(a_pinned_instance_has_no_second), RUN_WITH(retry_after_is_waited_for),
+      RUN_WITH(a_retry_after_beyond_the_deadline_is_relayed),
+      RUN_WITH(the_budget_keeps_retries_to_a_fifth_of_the_requests),
+      RUN_WITH(a_slow_attempt_gives_way_while_another_is_possible),
+      RUN_WITH(a_slow_attempt_that_may_not_be_repeated_has_all_the_time_left),
+      RUN_WITH(so_many_at_once_so_many_behind_them_and_no_more),
+      RUN_WITH(one_that_waits_may_leave), RUN_WITH(one_that_waits_has_a_deadline_too),
+      RUN_WITH(a_service_nobody_heard_of_yet_is_waited_for),
+      RUN_WITH(a_service_nobody_knows_is_no_service),
+      RUN_WITH(a_registry_that_says_nothing_is_not_waited_for_long),
+      RUN_WITH(a_known_service_without_instances_is_unavailable),
+      RUN_WITH(an_instance_that_fails_again_and_again_is_ejected),
+      RUN_WITH(the_last_instance_is_never_ejected),
+      RUN_WITH(our_own_refusals_and_the_clients_leaving_blame_nobody))
