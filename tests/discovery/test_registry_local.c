@@ -188,6 +188,42 @@ TEST(what_died_while_nobody_looked_is_not_found)
     assert_string_equal(catalog_get(catalog, SLICE("orders"))->instances[0].id, "one");
 }
 
+enum { CROWD = 12, ROUNDS = 40 };
+
+static pid_t crowd[CROWD];
+
+static void replace_in_crowd(unsigned at)
+{
+    char id[16];
+
+    writer = crowd[at];
+    end_writer(SIGKILL);
+    snprintf(id, sizeof id, "w%u", at);
+    start_writer(id, 60 * 1000, false);
+    crowd[at] = writer;
+    writer = 0;
+}
+
+/* The same ids die and come back while others look and tidy up. */
+TEST(a_crowd_that_comes_and_goes_is_counted_right)
+{
+    assert_int_equal(open_catalog(), ERR_OK);
+    catalog_want(catalog, SLICE("orders"));
+    for (unsigned i = 0; i < CROWD; i++)
+        replace_in_crowd(i);
+    until_count(CROWD);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        replace_in_crowd(random_below(&random_state, CROWD));
+        loop_settle(&loop);
+    }
+    until_count(CROWD);
+    for (unsigned i = 0; i < CROWD; i++) {
+        writer = crowd[i];
+        end_writer(SIGKILL);
+    }
+    until_count(0);
+}
+
 TEST(burying_leaves_the_living)
 {
     char path[256];
@@ -290,6 +326,7 @@ TESTS(RUN_WITH(kill_9_shows_at_once),
       RUN_WITH(a_stopped_writer_expires_and_comes_back),
       RUN_WITH(files_of_the_dead_are_removed),
       RUN_WITH(what_died_while_nobody_looked_is_not_found),
+      RUN_WITH(a_crowd_that_comes_and_goes_is_counted_right),
       RUN_WITH(burying_leaves_the_living),
       RUN_WITH(an_id_that_lives_elsewhere_is_refused),
       RUN_WITH(a_folder_open_to_others_is_refused),
