@@ -27,6 +27,7 @@ static int test_setup(void **state)
 {
     (void)state;
     world_begin();
+    lease = NULL;
     stops = changes = 0;
     held = false;
     return 0;
@@ -35,7 +36,8 @@ static int test_setup(void **state)
 static int test_teardown(void **state)
 {
     (void)state;
-    lease_free(lease);
+    if (lease)
+        lease_free(lease);
     world_close();
     return 0;
 }
@@ -195,6 +197,23 @@ TEST(gives_up_on_a_silent_registry_and_may_be_freed)
     assert_int_equal(stops, 1);
 }
 
+TEST(a_record_that_comes_after_giving_up_is_removed)
+{
+    struct memory_server *a = open_one();
+
+    a->delay_ms = 1000;
+    lease_start(lease);
+    lease_stop(lease, 100);
+    world_passes(150);
+    assert_int_equal(stops, 1);
+    lease_free(lease);
+    lease = NULL;
+    world_passes(1000);
+    assert_true(memory_has(a, "orders", "me"));
+    world_passes(1000);
+    assert_false(memory_has(a, "orders", "me"));
+}
+
 TEST(a_start_overtakes_a_stop)
 {
     struct memory_server *a = open_one();
@@ -301,6 +320,7 @@ TESTS(RUN_WITH(registers_and_tells_later), RUN_WITH(renews_at_each_heartbeat),
       RUN_WITH(stops_and_leaves_nothing), RUN_WITH(stops_at_once_when_never_started),
       RUN_WITH(a_stop_during_the_first_put_removes_afterwards),
       RUN_WITH(gives_up_on_a_silent_registry_and_may_be_freed),
+      RUN_WITH(a_record_that_comes_after_giving_up_is_removed),
       RUN_WITH(a_start_overtakes_a_stop), RUN_WITH(starts_again_after_a_stop),
       RUN_WITH(one_of_two_registries_away_is_not_held_but_the_other_has_it),
       RUN_WITH(a_registry_that_cannot_write_is_none_of_its_business),
