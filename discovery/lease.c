@@ -183,12 +183,29 @@ enum err lease_start(struct lease *l)
 
 void lease_stop(struct lease *l, uint64_t stop_ms)
 {
-    if (!l->wanted && l->stopping)
+    if (!l->wanted && l->stopping) {
+        if (timer_active(&l->late) && l->late.due > clock_now(clock_of(l)) + stop_ms)
+            timer_start(&l->late, clock_of(l), stop_ms);
         return;
+    }
     l->wanted = false;
     l->stopping = true;
     timer_start(&l->late, clock_of(l), stop_ms);
     drive_all(l);
+}
+
+enum err lease_update(struct lease *l, const struct registration *r)
+{
+    struct shared *next = shared_new(r);
+
+    if (!next)
+        return ERR_NO_MEMORY;
+    shared_unref(l->shared);
+    l->shared = next;
+    for (unsigned i = 0; i < l->count; i++)
+        slot_update(l->slots[i]);
+    drive_all(l);
+    return ERR_OK;
 }
 
 enum lease_state lease_state(const struct lease *l, unsigned at, const char **why_text)

@@ -38,7 +38,11 @@ enum err lease_open(struct lease **l, struct catalog *c, const struct registrati
                     const struct lease_events *events, void *owner);
 void *lease_owner(const struct lease *l);
 enum err lease_start(struct lease *l);
+/* Again, with less time left: that holds. */
 void lease_stop(struct lease *l, uint64_t stop_ms);
+/* Another registration of the same service and id, a deep copy: put anew where it is held. On failure the old one
+ * stays. */
+enum err lease_update(struct lease *l, const struct registration *r);
 /* State in registry number `at`; *why_text (may be NULL) is the last error or "". */
 enum lease_state lease_state(const struct lease *l, unsigned at, const char **why_text);
 const char *lease_state_name(enum lease_state s);

@@ -217,12 +217,26 @@ static void settle(struct slot *s, enum operation op, enum err e, const struct w
     }
 }
 
+/* What is held is put again: it stays in the registry meanwhile. */
+void slot_update(struct slot *s)
+{
+    if (s->waiting != OPERATION_NONE || s->shared == s->lease->shared)
+        return;
+    shared_unref(s->shared);
+    s->shared = s->lease->shared;
+    s->shared->references++;
+    s->handle.registration = s->shared->registration;
+    if (slot_is_held(s))
+        s->state = LEASE_ABSENT;
+}
+
 /* A removal that failed waits for its timer; all else may have to change course at once. */
 static void on_done(struct slot *s, enum operation op, enum err e, const struct why *why)
 {
     struct lease *l = s->lease;
 
     settle(s, op, e, why);
+    slot_update(s);
     if (s->state != LEASE_REMOVING)
         slot_drive(s);
     lease_check(l);

@@ -52,6 +52,8 @@ struct slot *slot_new(struct lease *l, struct member *m);
 bool slot_is_held(const struct slot *s);
 /* One step towards what its lease wants. */
 void slot_drive(struct slot *s);
+/* Its lease has another registration: taken up now, or when the backend has answered. */
+void slot_update(struct slot *s);
 /* Its member leaves: the record is removed, for a while. */
 void slot_leave(struct slot *s);
 /* The lease lets go of it; its memory lives until the backend has answered. */

@@ -5,8 +5,8 @@
  *      |  fall failures     ^                                     |
  *      '------> DOWN        '----- rise (2 after a failure) ------'
  *
- * Every 100 ms, backing off to the interval, until the first pass; then every interval ±10 %. A check that
- * does not end in `timeout` failed. HTTP: 2xx and 3xx pass (RFC 9110 §15); 404 falls back to a TCP check only
+ * Every `first_interval` (100 ms), doubling to the interval, until it is up first; then every interval ± jitter (10 %). A check
+ * that does not end in `timeout` failed. HTTP: 2xx and 3xx pass (RFC 9110 §15); 404 falls back to a TCP check only
  * if no path was configured. TCP: a connect passes. Exec: exit status 0 passes; the command is killed (its
  * whole process group) at the timeout.
  *
@@ -38,7 +38,9 @@ struct probe_settings {
     const char *path;     /* of HTTP */
     bool path_is_default; /* nobody configured it: 404 falls back to TCP */
     struct texts command; /* of EXEC */
+    uint64_t first_interval_ms;
     uint64_t interval_ms;
+    uint32_t jitter; /* percent */
     uint64_t timeout_ms;
     uint32_t fall;
     uint32_t rise;
@@ -73,6 +75,8 @@ void probe_report(const struct probe *p, struct probe_report *out);
 const struct address *
 probe_address(const struct probe *p); /* the one that answered last, or the first */
 void probe_check_now(struct probe *p);
+/* The process that an exec check runs now, or 0: who reaps as PID 1 leaves it alone. */
+int probe_process(const struct probe *p);
 /* The app is known to be gone: DOWN at once, without waiting for checks. */
 void probe_fail_now(struct probe *p, const char *reason);
 /* closed() comes later, then probe_free(). */

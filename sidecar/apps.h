@@ -42,6 +42,7 @@ struct app_status {
     char reason[256];              /* why it is not registered; "" when it is */
 };
 
+/* On failure *a may be there: close it like any other. */
 enum err apps_open(struct apps **a, const struct apps_context *context,
                    const struct apps_events *events, void *owner, struct why *w);
 /* New settings: checks and metadata change in place; an app whose name, port or address changed is taken out and
@@ -50,12 +51,17 @@ enum err apps_configure(struct apps *a, struct settings *settings, struct why *w
 bool apps_are_ready(const struct apps *a);
 /* Never registered again from here on; `deregistered` comes, at the latest after `within_ms`. */
 void apps_deregister(struct apps *a, uint64_t within_ms);
+/* `run` without a port: takes a free one, which *port keeps for reloads (0: none was chosen). */
+enum err apps_choose_port(struct settings *s, unsigned *port, struct why *w);
 /* The child has exited: all apps are down now. */
 void apps_gone(struct apps *a, const char *reason);
 unsigned apps_count(const struct apps *a);
 void apps_status(const struct apps *a, unsigned at, struct app_status *out);
 /* The registration an app has or would have, for `check` and /config; lent. NULL: not known yet. */
 const struct registration *apps_registration(const struct apps *a, unsigned at);
+/* Is it a process that we run ourselves and wait for (an exec check's)? */
+bool apps_own_process(const struct apps *a, int pid);
+/* Leases too are stopped, if they were not yet. */
 void apps_close(struct apps *a);
 void apps_free(struct apps *a);
 

@@ -285,8 +285,10 @@ static void say_where(const struct control *c)
 
 static enum err assemble(struct control *c, struct why *w)
 {
-    enum err e = ports_bind(&c->ports, c->settings, w);
+    enum err e = apps_choose_port(c->settings, &c->app_port, w);
 
+    if (!e)
+        e = ports_bind(&c->ports, c->settings, w);
     if (!e)
         e = open_catalog(c, w);
     if (!e)

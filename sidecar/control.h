@@ -48,6 +48,7 @@ struct control {
     char via[32];
     uint64_t started_wall_ms;
     uint64_t reloads, reloads_failed;
+    unsigned app_port; /* chosen for the child; 0: it has one of its own */
     int exit_code;
     unsigned signal_count;
     bool config_watched;

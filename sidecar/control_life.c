@@ -140,9 +140,12 @@ static const struct child_events child_events = {
     .exited = on_child_exited,
 };
 
-static unsigned chosen_port(const struct settings *s)
+/* libuv waits for those. */
+static bool is_ours(void *owner, int pid)
 {
-    return s->app_count == 1 ? s->all_apps[0].port : 0;
+    struct control *c = owner;
+
+    return c->apps && apps_own_process(c->apps, pid);
 }
 
 enum err control_start_child(struct control *c, struct why *w)
@@ -151,7 +154,7 @@ enum err control_start_child(struct control *c, struct why *w)
     struct child_setup setup = {
         .command = c->input->command,
         .directory = c->settings->run.directory,
-        .port = chosen_port(c->settings),
+        .port = c->app_port,
     };
     enum err e;
 
@@ -195,6 +198,7 @@ static void on_signal(uv_signal_t *handle, int number)
     case SIGCHLD:
         if (c->child)
             child_reap(c->child);
+        child_reap_orphans(is_ours, c);
         return;
     default:
         return;

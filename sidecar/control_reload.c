@@ -39,7 +39,9 @@ static enum err reload(struct control *c, struct why *w)
 
     if (e)
         return e;
-    e = take(c, settings, w);
+    e = apps_choose_port(settings, &c->app_port, w);
+    if (!e)
+        e = take(c, settings, w);
     if (e) {
         settings_unref(settings);
         return e;

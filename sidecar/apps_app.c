@@ -1,0 +1,390 @@
+/* The life of one app in the registries. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sidecar/apps_parts.h"
+#include "sidecar/core/log.h"
+
+enum {
+    STOP_MS = 2000,       /* for a registry to forget us */
+    CLOSE_MS = 200,       /* the same at the very end */
+    PATIENCE_MS = 2000,   /* then we are ready though a registry is away */
+    LOOK_AGAIN_MS = 1000, /* at an address that did not answer */
+    REACH_MS = 1000,
+    DAMPING_WINDOW_MS = 60 * 1000,
+    DAMPING_FIRST_MS = 1000,
+    DAMPING_LIMIT_MS = 30 * 1000,
+};
+
+static const char *const state_names[] = {
+    [APP_WAITING] = "waiting",
+    [APP_CHECKING] = "checking",
+    [APP_UNREACHABLE] = "unreachable",
+    [APP_REGISTERING] = "registering",
+    [APP_REGISTERED] = "registered",
+    [APP_UNPUBLISHED] = "unpublished",
+    [APP_OUT] = "out",
+    [APP_RETURNING] = "returning",
+    [APP_LEAVING] = "leaving",
+    [APP_GONE] = "gone",
+};
+
+const char *app_state_name(enum app_state s)
+{
+    return state_names[s];
+}
+
+static const char *name_of(const struct app *app)
+{
+    return app_settings_of(app)->name;
+}
+
+static void enter(struct app *app, enum app_state s, const char *reason)
+{
+    app->state = s;
+    snprintf(app->reason, sizeof(app->reason), "%s", reason);
+    apps_touch(app->apps);
+}
+
+static void stop_timers(struct app *app)
+{
+    timer_stop(&app->timer, apps_clock(app->apps));
+    timer_stop(&app->patience, apps_clock(app->apps));
+}
+
+static void take_out(struct app *app, uint64_t within_ms)
+{
+    stop_timers(app);
+    app->is_ready = false;
+    app->refreshing = false;
+    if (app->reaching)
+        check_cancel(&app->reach);
+    if (app->lease_is_live)
+        lease_stop(app->lease, within_ms);
+}
+
+/* ---- the lease ---- */
+
+static void on_lease_changed(struct lease *l, bool held)
+{
+    struct app *app = lease_owner(l);
+    char address[ADDRESS_TEXT];
+
+    if (app->state != APP_REGISTERING && app->state != APP_REGISTERED)
+        return;
+    app->is_ready = app->is_ready || held;
+    if (held && app->state == APP_REGISTERING)
+        log_info("app.registered", "service=%s id=%s address=%s", name_of(app), app->id,
+                 address_format(&app->address, address));
+    enter(app, held ? APP_REGISTERED : APP_REGISTERING, "");
+}
+
+static void on_lease_stopped(struct lease *l)
+{
+    struct app *app = lease_owner(l);
+
+    app->lease_is_live = false;
+    apps_touch(app->apps);
+}
+
+static const struct lease_events lease_events = {
+    .changed = on_lease_changed,
+    .stopped = on_lease_stopped,
+};
+
+/* An app that is well serves, whether or not a registry can be told of it just now. */
+static void on_patience(struct timer *t)
+{
+    struct app *app = container_of(t, struct app, patience);
+
+    app->is_ready = true;
+    apps_touch(app->apps);
+}
+
+static enum err lease_make(struct app *app)
+{
+    if (!app->lease)
+        return lease_open(&app->lease, app->apps->context.catalog, &app->registration,
+                          &lease_events, app);
+    if (registration_equals(lease_registration(app->lease), &app->registration))
+        return ERR_OK;
+    return lease_update(app->lease, &app->registration);
+}
+
+static enum err lease_begin(struct app *app)
+{
+    enum err e = app_make_registration(app);
+
+    if (!e)
+        e = lease_make(app);
+    if (!e)
+        e = lease_start(app->lease);
+    app->lease_is_live = app->lease_is_live || !e;
+    return e;
+}
+
+/* ---- where it can be reached ---- */
+
+static void look_again(struct app *app, const char *reason)
+{
+    if (app->state != APP_UNREACHABLE || strcmp(app->reason, reason) != 0) {
+        char text[512];
+
+        log_error("app.unreachable", "service=%s reason=\"%s\"", name_of(app),
+                  log_quote(text, sizeof(text), slice_of(reason)));
+    }
+    take_out(app, STOP_MS);
+    enter(app, APP_UNREACHABLE, reason);
+    timer_start(&app->timer, apps_clock(app->apps), LOOK_AGAIN_MS);
+}
+
+/* A refresh found all as it was, or the lease is under way. */
+static void registering(struct app *app)
+{
+    bool was = app->refreshing && app->state == APP_REGISTERED;
+
+    app->refreshing = false;
+    if (!was)
+        enter(app, APP_REGISTERING, "");
+    if (!app->is_ready)
+        timer_start(&app->patience, apps_clock(app->apps), PATIENCE_MS);
+}
+
+static void put_in(struct app *app)
+{
+    enum err e = ERR_OK;
+
+    if (!app->apps->settings->registry.publish) {
+        (void)app_make_registration(app);
+        take_out(app, STOP_MS);
+        app->is_ready = true;
+        enter(app, APP_UNPUBLISHED, "");
+        return;
+    }
+    registering(app);
+    e = lease_begin(app);
+    if (e)
+        look_again(app, err_text(e));
+}
+
+/* `own` is lent. */
+static struct advertise advertise_of(const struct app *app, const struct address *own)
+{
+    const struct apps_context *c = &app->apps->context;
+
+    return (struct advertise){
+        .app = app_settings_of(app),
+        .app_index = app->index,
+        .own = own,
+        .ports = c->ports,
+        .catalog = c->catalog,
+        .pod_ip = getenv("POD_IP"),
+    };
+}
+
+/* Where the app itself answers: the check may have a port of its own. */
+static struct address own_address(const struct app *app)
+{
+    struct address a = *probe_address(app->check->probe);
+
+    if (!address_is_path(&a))
+        address_set_port(&a, app_settings_of(app)->port);
+    return a;
+}
+
+static void find_address(struct app *app);
+
+/* By what has set the state since; it may be that the address is wanted again. */
+static void on_cancelled(struct app *app)
+{
+    if (app->state == APP_CHECKING || app->refreshing)
+        find_address(app);
+    apps_touch(app->apps);
+}
+
+static void on_unreached(struct app *app)
+{
+    struct address own = own_address(app);
+    struct advertise a = advertise_of(app, &own);
+    struct why why_text;
+
+    why_init(&why_text);
+    advertise_explain(&a, &app->reach.to, app->reach.reason, &why_text);
+    look_again(app, why_text.text);
+}
+
+static void on_reached(struct check *c, enum probe_result r)
+{
+    struct app *app = c->owner;
+
+    app->reaching = false;
+    if (r == CHECK_NONE) {
+        on_cancelled(app);
+        return;
+    }
+    if (r != CHECK_PASSED) {
+        on_unreached(app);
+        return;
+    }
+    app->has_address = true;
+    app->address = c->to;
+    put_in(app);
+}
+
+static enum err find(struct app *app, struct address *to, struct why *w)
+{
+    struct address own = own_address(app);
+    struct advertise a = advertise_of(app, &own);
+
+    return advertise_find(&a, to, w);
+}
+
+static void find_address(struct app *app)
+{
+    struct why why_text;
+
+    if (!app->refreshing)
+        enter(app, APP_CHECKING, "");
+    if (app->reaching)
+        return;
+    why_init(&why_text);
+    if (find(app, &app->reach.to, &why_text)) {
+        look_again(app, why_text.text);
+        return;
+    }
+    app->reaching = true;
+    check_start(&app->reach, PROBE_TCP);
+}
+
+static void on_timer(struct timer *t)
+{
+    find_address(container_of(t, struct app, timer));
+}
+
+/* ---- well and unwell ---- */
+
+/* The first return is free; each further one waits longer, unless it stayed for the whole window. */
+static uint64_t damping(struct app *app)
+{
+    uint64_t now = loop_now(app->apps->context.loop), wait = DAMPING_FIRST_MS;
+
+    app->came_ms = now;
+    if (!app->has_been_out)
+        return 0;
+    for (unsigned i = 1; i < app->returns && wait < DAMPING_LIMIT_MS; i++)
+        wait *= 2;
+    return app->returns++ == 0 ? 0 : wait > DAMPING_LIMIT_MS ? DAMPING_LIMIT_MS : wait;
+}
+
+static void comes(struct app *app)
+{
+    uint64_t wait = damping(app);
+    char reason[64];
+
+    log_info("app.up", "service=%s id=%s", name_of(app), app->id);
+    if (wait == 0) {
+        find_address(app);
+        return;
+    }
+    snprintf(reason, sizeof(reason), "it comes and goes: waiting %llu s",
+             (unsigned long long)wait / 1000);
+    log_warn("app.damped", "service=%s id=%s wait=%llums", name_of(app), app->id,
+             (unsigned long long)wait);
+    enter(app, APP_RETURNING, reason);
+    timer_start(&app->timer, apps_clock(app->apps), wait);
+}
+
+static void goes(struct app *app, const char *reason)
+{
+    char text[512];
+
+    log_quote(text, sizeof(text), slice_of(reason));
+    if (app->state == APP_WAITING) {
+        log_info("app.waiting", "service=%s id=%s reason=\"%s\"", name_of(app), app->id,
+                 text);
+        return;
+    }
+    log_warn("app.down", "service=%s id=%s reason=\"%s\"", name_of(app), app->id, text);
+    app->has_been_out = true;
+    if (loop_now(app->apps->context.loop) - app->came_ms > DAMPING_WINDOW_MS)
+        app->returns = 0;
+    take_out(app, STOP_MS);
+    enter(app, APP_OUT, reason);
+}
+
+void app_check_changed(struct app *app, enum probe_state s, const struct why *why)
+{
+    bool is_out = app->state == APP_WAITING || app->state == APP_OUT;
+
+    if (app->apps->leaving)
+        return;
+    if (s == PROBE_UP && is_out)
+        comes(app);
+    else if (s == PROBE_DOWN && app->state != APP_OUT)
+        goes(app, why->text);
+}
+
+/* ---- life ---- */
+
+void app_init(struct app *app, struct apps *a, unsigned index)
+{
+    *app = (struct app){.apps = a, .index = index};
+    app->reach = (struct check){.loop = a->context.loop,
+                                .timeout_ms = REACH_MS,
+                                .owner = app,
+                                .ended = on_reached};
+    timer_init(&app->timer, on_timer);
+    timer_init(&app->patience, on_patience);
+}
+
+/* The settings, or the registries, are others now. */
+void app_refresh(struct app *app)
+{
+    switch (app->state) {
+    case APP_REGISTERING:
+    case APP_REGISTERED:
+    case APP_UNPUBLISHED:
+        app->refreshing = true;
+        find_address(app);
+        return;
+    case APP_UNREACHABLE:
+        timer_stop(&app->timer, apps_clock(app->apps));
+        find_address(app);
+        return;
+    case APP_WAITING:
+    case APP_CHECKING:
+    case APP_OUT:
+    case APP_RETURNING:
+    case APP_LEAVING:
+    case APP_GONE:
+        return;
+    }
+}
+
+void app_leave(struct app *app, enum app_state as, uint64_t within_ms, const char *reason)
+{
+    take_out(app, within_ms);
+    if (app->state != APP_GONE)
+        enter(app, as, reason);
+}
+
+void app_close(struct app *app)
+{
+    take_out(app, CLOSE_MS);
+    app_check_close(app->check);
+    app->check = NULL;
+}
+
+bool app_is_closed(const struct app *app)
+{
+    return !app->reaching && !app->lease_is_live;
+}
+
+void app_fini(struct app *app)
+{
+    stop_timers(app);
+    if (app->lease)
+        lease_free(app->lease);
+    app->lease = NULL;
+    memory_free(&app->memory);
+}
