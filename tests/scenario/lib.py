@@ -108,7 +108,7 @@ class Peer:
     """One end of a connection, read in pieces of HTTP."""
 
     def __init__(self, connection):
-        self.socket, self.buffer = connection, b""
+        self.socket, self.buffer = connection, bytearray()
         connection.settimeout(PATIENCE)
 
     def send(self, data):
@@ -118,13 +118,14 @@ class Peer:
     def fill(self):
         data = self.socket.recv(65536)
         if not data:
-            raise Ended("closed after %r" % self.buffer[-200:])
+            raise Ended("closed after %r" % bytes(self.buffer[-200:]))
         self.buffer += data
 
     def read(self, size):
         while len(self.buffer) < size:
             self.fill()
-        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        data = bytes(self.buffer[:size])
+        del self.buffer[:size]
         return data
 
     def read_until(self, end):
@@ -170,7 +171,7 @@ class Peer:
         """Was it closed (or reset) with nothing more said? Waits for that."""
         self.socket.settimeout(patience)
         try:
-            return self.buffer == b"" and self.socket.recv(1) == b""
+            return not self.buffer and self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
         except socket.timeout:

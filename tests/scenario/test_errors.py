@@ -115,7 +115,7 @@ def try_timeout(s, up):
 
 
 ONE_TRY = {"retries": {"max": 0}}
-NO_BUDGET = {"retries": {"budget": "0%", "budget_min": 0, "backoff": "0s"}, "try_timeout": "30ms", "timeout": "2s"}
+NO_BUDGET = {"retries": {"budget": "0%", "budget_min": 0, "backoff": "0s"}, "try_timeout": "30ms", "timeout": "200ms"}
 
 # code: (what is done, the upstream's answers, settings of the service, settings)
 REACHED = {
