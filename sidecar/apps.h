@@ -34,12 +34,14 @@ struct apps_context {
     const struct ports *ports; /* for the ingress's address */
 };
 
+enum { APP_REASON = 512 };
+
 struct app_status {
     const char *name, *id, *state; /* "waiting", "registered", "out", "gone", ... */
     struct probe_report probe;
     char address[ADDRESS_TEXT];    /* the app's own */
     char advertised[ADDRESS_TEXT]; /* "" when not known yet */
-    char reason[256];              /* why it is not registered; "" when it is */
+    char reason[APP_REASON];       /* why it is not registered; "" when it is */
 };
 
 /* On failure *a may be there: close it like any other. */

@@ -39,10 +39,15 @@ static const char *name_of(const struct app *app)
     return app_settings_of(app)->name;
 }
 
+static void reason_set(char out[APP_REASON], const char *reason)
+{
+    snprintf(out, APP_REASON, "%.*s", APP_REASON - 1, reason);
+}
+
 static void enter(struct app *app, enum app_state s, const char *reason)
 {
     app->state = s;
-    snprintf(app->reason, sizeof(app->reason), "%s", reason);
+    reason_set(app->reason, reason);
     apps_touch(app->apps);
 }
 
@@ -125,14 +130,21 @@ static enum err lease_begin(struct app *app)
 
 /* ---- where it can be reached ---- */
 
+/* Said once, not at every look. */
+static void complain(struct app *app, const char *reason)
+{
+    char text[2 * APP_REASON];
+
+    if (strncmp(app->complaint, reason, sizeof(app->complaint) - 1) == 0)
+        return;
+    reason_set(app->complaint, reason);
+    log_error("app.unreachable", "service=%s reason=\"%s\"", name_of(app),
+              log_quote(text, sizeof(text), slice_of(reason)));
+}
+
 static void look_again(struct app *app, const char *reason)
 {
-    if (app->state != APP_UNREACHABLE || strcmp(app->reason, reason) != 0) {
-        char text[512];
-
-        log_error("app.unreachable", "service=%s reason=\"%s\"", name_of(app),
-                  log_quote(text, sizeof(text), slice_of(reason)));
-    }
+    complain(app, reason);
     take_out(app, STOP_MS);
     enter(app, APP_UNREACHABLE, reason);
     timer_start(&app->timer, apps_clock(app->apps), LOOK_AGAIN_MS);
@@ -227,6 +239,7 @@ static void on_reached(struct check *c, enum probe_result r)
         return;
     }
     app->has_address = true;
+    app->complaint[0] = '\0';
     app->address = c->to;
     put_in(app);
 }
@@ -296,7 +309,7 @@ static void comes(struct app *app)
 
 static void goes(struct app *app, const char *reason)
 {
-    char text[512];
+    char text[2 * APP_REASON];
 
     log_quote(text, sizeof(text), slice_of(reason));
     if (app->state == APP_WAITING) {

@@ -52,7 +52,8 @@ struct app {
     unsigned returns;      /* without a long stay between them */
     uint64_t came_ms;      /* when it was well again last */
     bool has_been_out;
-    char reason[256];
+    char reason[APP_REASON];
+    char complaint[APP_REASON]; /* what was said last about its address */
 };
 
 struct apps {

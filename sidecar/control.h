@@ -47,6 +47,7 @@ struct control {
     struct timer config_timer;
     char via[32];
     uint64_t started_wall_ms;
+    uint64_t stop_asked_ms; /* when the first signal came */
     uint64_t reloads, reloads_failed;
     unsigned app_port; /* chosen for the child; 0: it has one of its own */
     int exit_code;

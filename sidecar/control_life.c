@@ -5,6 +5,8 @@
 #include "sidecar/control_parts.h"
 #include "sidecar/core/log.h"
 
+enum { SAME_SIGNAL_MS = 100 };
+
 /* ---- the end: apps, then catalog, then what keeps the loop alive ---- */
 
 static void close_signals(struct control *c)
@@ -170,12 +172,16 @@ enum err control_start_child(struct control *c, struct why *w)
 
 /* ---- signals ---- */
 
+/* timeout(1), and whoever signals a group and its leader, say the same thing twice in a row. */
 static void on_stop(struct control *c)
 {
     if (!drain_is_on(&c->drain)) {
+        c->stop_asked_ms = loop_now(&c->loop);
         control_drain(c);
         return;
     }
+    if (loop_now(&c->loop) - c->stop_asked_ms < SAME_SIGNAL_MS)
+        return;
     log_warn("drain.cut", "reason=\"a second signal\"");
     drain_now(&c->drain);
 }
