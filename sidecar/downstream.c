@@ -112,10 +112,33 @@ static void close_when_sent(struct downstream *d)
 
 /* ---- reading ---- */
 
+static size_t head_size(const struct http_head *head)
+{
+    size_t size = head->target.size;
+
+    for (unsigned i = 0; i < head->count; i++)
+        size += head->fields[i].name.size + head->fields[i].value.size + 4;
+    return size;
+}
+
+/* The reader holds to the most there can be; a setting may only be less. */
+static enum err check_limits(const struct limit_settings *l, const struct http_head *head)
+{
+    if (head->target.size > l->target)
+        return ERR_TARGET_TOO_LONG;
+    if (head->count > l->fields)
+        return ERR_HEAD_TOO_LARGE;
+    return l->head < HTTP_HEAD_LIMIT && head_size(head) > l->head ? ERR_HEAD_TOO_LARGE
+                                                                  : ERR_OK;
+}
+
 static enum err on_head(struct http_reader *r, const struct http_head *head)
 {
     struct downstream *d = of_reader(r);
+    enum err e = check_limits(&d->worker->settings->limits, head);
 
+    if (e)
+        return e;
     if (d->timer_mode == TIMER_HEAD)
         set_timer(d, TIMER_IDLE, idle_limit(d));
     return port_request_head(d->call, head);

@@ -195,9 +195,9 @@ static const struct field probes[] = {
 };
 
 static const struct field limits[] = {
-    SIZE    (struct limit_settings, head, "head", "64KiB", 1 * KIB, 1 * MIB, "of a request's head; more is a 431"),
-    COUNT   (struct limit_settings, fields, "fields", "100", 10, 1000, "in a head; more are a 431"),
-    SIZE    (struct limit_settings, target, "target", "32KiB", 256, 1 * MIB, "of a request's target; more is a 414"),
+    SIZE    (struct limit_settings, head, "head", "64KiB", 1 * KIB, 64 * KIB, "of a request's head; more is a 431"),
+    COUNT   (struct limit_settings, fields, "fields", "100", 10, 100, "in a head; more are a 431"),
+    SIZE    (struct limit_settings, target, "target", "32KiB", 256, 32 * KIB, "of a request's target; more is a 414"),
     DURATION(struct limit_settings, head_timeout, "head_timeout", "10s", 100, HOUR, "from the first byte of a head to its last"),
     SIZE    (struct limit_settings, body_rate, "body_rate", "1KiB", 0, 1024 * (uint64_t)MIB, "least of a request body in each body_window; 0: off"),
     DURATION(struct limit_settings, body_window, "body_window", "30s", SECOND, HOUR, "for body_rate"),
