@@ -192,6 +192,8 @@ static void refuse(struct downstream *d, enum err e, const char *hint)
         }
         return;
     }
+    if (reader_is_head_request(&c->reader))
+        c->method = METHOD_HEAD;
     c->x.error = e;
     c->outcome = e;
     c->hint = hint;

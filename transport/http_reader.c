@@ -124,6 +124,11 @@ bool reader_is_between(const struct http_reader *r)
     return r->state == BETWEEN;
 }
 
+bool reader_is_head_request(const struct http_reader *r)
+{
+    return r->in_message && r->parser.method == HTTP_HEAD;
+}
+
 enum err reader_finish(struct http_reader *r)
 {
     enum err e;

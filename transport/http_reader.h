@@ -106,6 +106,9 @@ enum err reader_finish(struct http_reader *r);
 /* Not a byte of the next head is here: at the start, after an `end`, after a 1xx. */
 bool reader_is_between(const struct http_reader *r);
 
+/* Of requests: as far as it was read, is this one a HEAD? Also a refused one is answered without a body. */
+bool reader_is_head_request(const struct http_reader *r);
+
 static inline bool reader_in_message(const struct http_reader *r)
 {
     return r->in_message;

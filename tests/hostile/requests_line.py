@@ -58,6 +58,9 @@ CASES = (
         for s in ODD_SEGMENTS
     ]
     + [
+        refuse("head-refused", get(host=b"Host: a b", method=b"HEAD"), "RFC 9110 9.3.2: no body after HEAD, even of a refusal"),
+        refuse("head-refused-in-target", line(b"HEAD /svc/\x01 HTTP/1.1"), "RFC 9110 9.3.2: no body after HEAD, even of a refusal"),
+        refuse("head-too-large", get(b"X-A: " + b"v" * 100000, method=b"HEAD"), "RFC 9110 9.3.2: no body after HEAD, even of a refusal"),
         refuse("space-first", b" " + get()),
         refuse("tab-first", b"\t" + get()),
         refuse("nul-first", b"\x00" + get()),

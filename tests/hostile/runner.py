@@ -17,7 +17,7 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def service_names(count):
-    return ["x" + DIGITS[i // 36] + DIGITS[i % 36] for i in range(count)]
+    return ["xyzvwu"[i // 1296] + DIGITS[i // 36 % 36] + DIGITS[i % 36] for i in range(count)]
 
 
 class Client:
@@ -159,7 +159,7 @@ class Run:
     async def request(self, case, name, upstream):
         data = self.fill_in(case.send, name)
         awaited = case.reaches + 1 if case.expect == REFUSE else case.answers
-        methods = [data.split(b" ")[0]]
+        methods = [data.split(b" ")[0], b"GET"]  # of those after the first, none is HEAD
         async with Client(self.port) as client:
             sending = asyncio.create_task(client.send(data))
             if case.half_close:
