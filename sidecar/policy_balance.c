@@ -32,12 +32,21 @@ static void on_list_late(struct timer *t)
     exchange_fail(x, ERR_REGISTRY_PENDING);
 }
 
+/* A little less than the deadline: it is the registry's silence that is to be told. */
+static uint64_t list_wait(const struct exchange *x)
+{
+    uint64_t left =
+        timer_active(&x->deadline) ? x->deadline.due - clock_now(x->clock) : UINT64_MAX;
+
+    return left > LIST_WAIT_MS ? LIST_WAIT_MS : left > 0 ? left - 1 : 0;
+}
+
 /* Nothing was heard of this service yet: its first list is asked for and comes soon. */
 static enum verdict wait_for_list(struct service *s, struct exchange *x)
 {
     list_push_back(&s->pending, &x->waiting);
     timer_init(&x->hold, on_list_late);
-    timer_start(&x->hold, x->clock, LIST_WAIT_MS);
+    timer_start(&x->hold, x->clock, list_wait(x));
     return HOLD;
 }
 

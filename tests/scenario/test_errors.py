@@ -84,13 +84,17 @@ def registry_unavailable(s, up):
 
 
 def draining(s, up):
-    with s.connect() as busy, s.connect() as c:
-        assert c.request("/users/1").response().status == 200
-        busy.request("/users/2")
-        eventually(lambda: len(up.requests) == 2, "the request that keeps it alive")
+    with s.connect() as busy:
+        busy.request("/users/1")
+        eventually(lambda: len(up.requests) == 1, "the request that keeps it alive")
         s.process.send_signal(signal.SIGTERM)
-        eventually(lambda: "draining" in s.log() or "drain" in s.log(), "the drain to begin")
-        return c.request("/users/3").response()
+        eventually(lambda: "not_ready" in s.log(), "the drain to begin")
+        return eventually(lambda: refused_for_drain(s), "new requests to be refused")
+
+
+def refused_for_drain(s):
+    answer = s.get("/users/2", "csidecar-timeout: 100ms")
+    return answer if answer.status == 503 else None
 
 
 def no_instance(s, up):
@@ -134,7 +138,7 @@ REACHED = {
     "loop_detected": (loop_detected, [], {}, {}),
     "overloaded": (overloaded, [stall], {"limits": {"in_flight": 1, "waiting": 0}}, {}),
     "registry_unavailable": (registry_unavailable, [], {}, {"registry": {"url": "file:/nonexistent/services.yaml"}}),
-    "draining": (draining, [ok(), stall], {}, {"drain": {"settle": "0s", "finish": "3s"}}),
+    "draining": (draining, [stall], {}, {"drain": {"settle": "0s", "finish": "3s"}}),
     "no_instance": (no_instance, [], {}, {}),
     "connect_failed": (simple, refusing, ONE_TRY, {}),
     "connect_timeout": (simple, black_hole, {"connect_timeout": "100ms", **ONE_TRY}, {}),
