@@ -47,11 +47,13 @@ struct call {
     bool request_read;     /* the client's message is complete */
     bool out_ended;        /* and so is what we sent */
     bool out_broken;       /* the instance takes no more of it; it may still answer */
+    enum err out_failed;   /* of the writer, between two flushes */
     bool expects;          /* the client waits for a 100 */
     struct slice trailers; /* of the request, whole lines */
     bool last_hop;         /* Max-Forwards: 0: answered here */
-    bool down_paused;      /* reading from the client is off */
-    bool up_paused;
+    bool down_paused;   /* the client is not read: the instance takes no more just now */
+    bool up_paused;     /* the same the other way */
+    bool rate_paused;   /* down_paused, now or earlier in the rate window */
     uint64_t rate_mark; /* body bytes at the start of the rate window */
     struct timer rate;
 
@@ -61,6 +63,7 @@ struct call {
     bool response_ended;
     bool reusable;   /* the instance's connection, after this */
     bool close_down; /* the client's connection ends after this */
+    bool abort_down; /* with a reset: a FIN would make a cut body look whole */
     bool tunnel, tunnel_up_ended, tunnel_down_ended;
     struct slice response_trailers;
     struct timer idle; /* while relaying */

@@ -97,7 +97,7 @@ static void on_closed(struct stream *s)
 static void linger(struct downstream *d)
 {
     d->lingering = true;
-    stream_read(&d->socket.stream, true);
+    downstream_read(d);
     stream_finish(&d->socket.stream);
     set_timer(d, TIMER_LINGER, LINGER_MS);
 }
@@ -207,14 +207,23 @@ static void refuse(struct downstream *d, enum err e, const char *hint)
 
 static void keep_tail(struct downstream *d, struct slice bytes)
 {
-    if (queue_append(&d->tail, &d->worker->loop.chunks, bytes)) {
+    if (queue_append(&d->tail, &d->worker->loop.chunks, bytes))
         downstream_close(d);
-        return;
-    }
-    if (queue_size(&d->tail) >= TAIL_LIMIT && !d->tail_paused) {
-        d->tail_paused = true;
-        stream_read(&d->socket.stream, false);
-    }
+}
+
+/* Answers that the client does not read: no further request until it does. */
+static bool is_choked(const struct downstream *d)
+{
+    return !d->call && stream_full(&d->socket.stream);
+}
+
+void downstream_read(struct downstream *d)
+{
+    bool must_wait = (d->call && d->call->down_paused) || is_choked(d) ||
+                     queue_size(&d->tail) >= TAIL_LIMIT;
+
+    if (!d->closing)
+        stream_read(&d->socket.stream, d->lingering || !must_wait);
 }
 
 /* A head in pieces has its own limit, from its first byte on. */
@@ -250,17 +259,22 @@ static void settle_finished(struct downstream *d)
 {
     struct call *c = d->call;
     bool close = c->close_down || !c->request_read || d->worker->draining;
+    bool abort = c->abort_down;
 
     d->call = NULL;
     call_recycle(c);
-    if (close && !d->closing)
+    if (d->closing)
+        return;
+    if (abort)
+        downstream_abort(d);
+    else if (close)
         linger(d);
 }
 
 static void feed(struct downstream *d, struct slice bytes)
 {
     while (bytes.size > 0 && !d->closing && !d->lingering) {
-        if (d->call && d->call->request_read) {
+        if ((d->call && d->call->request_read) || is_choked(d)) {
             keep_tail(d, bytes);
             break;
         }
@@ -274,10 +288,12 @@ static void feed(struct downstream *d, struct slice bytes)
         if (d->call && d->call->finished)
             settle_finished(d);
     }
-    if (d->closing)
+    if (d->closing) {
         drop_call(d);
-    else
-        watch_head(d);
+        return;
+    }
+    watch_head(d);
+    downstream_read(d);
 }
 
 static void on_data(struct stream *s, struct slice bytes)
@@ -296,7 +312,8 @@ static void on_data(struct stream *s, struct slice bytes)
 /* What came while the last request was being answered. */
 static void feed_tail(struct downstream *d)
 {
-    while (queue_size(&d->tail) > 0 && !d->call && !d->closing && !d->lingering) {
+    while (queue_size(&d->tail) > 0 && !d->call && !d->closing && !d->lingering &&
+           !is_choked(d)) {
         struct queue tail = d->tail;
         struct slice bytes;
 
@@ -306,10 +323,7 @@ static void feed_tail(struct downstream *d)
             queue_consume(&tail, &d->worker->loop.chunks, bytes.size);
         }
     }
-    if (d->tail_paused && queue_size(&d->tail) < TAIL_LIMIT && !d->closing) {
-        d->tail_paused = false;
-        stream_read(&d->socket.stream, true);
-    }
+    downstream_read(d);
 }
 
 void downstream_next(struct downstream *d)
@@ -343,8 +357,13 @@ static void on_drained(struct stream *s)
 {
     struct downstream *d = of_stream(s);
 
-    if (d->call && d->call->started && !d->call->finished)
+    if (d->call && d->call->started && !d->call->finished) {
         port_downstream_drained(d->call);
+        return;
+    }
+    worker_enter(d->worker);
+    downstream_next(d);
+    worker_leave(d->worker);
 }
 
 /* FIN. In the middle of a request: gone. While it is being answered: perhaps only done with writing. */

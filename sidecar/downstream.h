@@ -33,7 +33,6 @@ struct downstream {
     bool half_closed;
     bool lingering;
     bool closing;
-    bool tail_paused;
 };
 
 extern const struct http_reader_events downstream_request_events;
@@ -48,6 +47,8 @@ void downstream_finished(struct downstream *d, bool close);
 void downstream_abort(struct downstream *d);
 /* Drain: idle ones end now, busy ones after their answer. */
 void downstream_drain(struct downstream *d);
+/* Reading is on or off as things are now. */
+void downstream_read(struct downstream *d);
 bool downstream_is_busy(const struct downstream *d);
 void downstream_close(struct downstream *d);
 

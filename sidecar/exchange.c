@@ -114,10 +114,20 @@ static enum exchange_state after_answer(struct exchange *x, enum when done)
     return FINISH;
 }
 
+/* Not a byte of it went to the client: it can still be told. */
+static enum exchange_state relay_or_reply(struct exchange *x,
+                                          enum when (*relay)(struct exchange *x))
+{
+    enum when done;
+
+    chain_answered(x->chain, x);
+    done = relay(x);
+    return done == FAILED && !x->answered ? REPLY : after_answer(x, done);
+}
+
 static enum exchange_state relay_enter(struct exchange *x)
 {
-    chain_answered(x->chain, x);
-    return after_answer(x, x->port->relay(x));
+    return relay_or_reply(x, x->port->relay);
 }
 
 static enum exchange_state relay_on(struct exchange *x, enum exchange_event ev)
@@ -127,8 +137,7 @@ static enum exchange_state relay_on(struct exchange *x, enum exchange_event ev)
 
 static enum exchange_state tunnel_enter(struct exchange *x)
 {
-    chain_answered(x->chain, x);
-    return after_answer(x, x->port->tunnel(x));
+    return relay_or_reply(x, x->port->tunnel);
 }
 
 static enum exchange_state judge_enter(struct exchange *x)
@@ -170,8 +179,8 @@ static const struct {
     [PICK]   = {"pick",   pick_enter,   pick_on,  TO(LEASE) | TO(JUDGE)},
     [LEASE]  = {"lease",  lease_enter,  lease_on, TO(SEND) | TO(JUDGE)},
     [SEND]   = {"send",   send_enter,   send_on,  TO(RELAY) | TO(TUNNEL) | TO(JUDGE)},
-    [RELAY]  = {"relay",  relay_enter,  relay_on, TO(FINISH)},
-    [TUNNEL] = {"tunnel", tunnel_enter, relay_on, TO(FINISH)},
+    [RELAY]  = {"relay",  relay_enter,  relay_on, TO(REPLY) | TO(FINISH)},
+    [TUNNEL] = {"tunnel", tunnel_enter, relay_on, TO(REPLY) | TO(FINISH)},
     [JUDGE]  = {"judge",  judge_enter,  judge_on, TO(PICK) | TO(RELAY) | TO(REPLY)},
     [REPLY]  = {"reply",  reply_enter,  relay_on, TO(FINISH)},
     [FINISH] = {"finish", NULL,         NULL,     0},

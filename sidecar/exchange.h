@@ -5,7 +5,7 @@
  *     |       |      | v     v      v
  *     |       |      +------ JUDGE -+-> RELAY (the last try's own 503, say)
  *     v       v                |
- *     +-------+--------------> REPLY > FINISH
+ *     +-------+--------------> REPLY > FINISH        (also from RELAY and TUNNEL, when not a byte could be relayed)
  *
  * An exchange only decides. What touches the loop is behind `struct port_ops`, so a test drives a whole
  * request with no socket and no clock but a virtual one.

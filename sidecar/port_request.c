@@ -14,6 +14,9 @@ static const char hint_timeout[] =
     "csidecar-timeout takes a duration such as 500ms or 2s";
 static const char hint_retries[] = "csidecar-retries takes a number from 0 to 10";
 
+/* Line, "Host: ", its value, CRLF, fields, the end. None is empty. */
+enum { HEAD_SLICES = 6 };
+
 static struct call *call_of(struct exchange *x)
 {
     return container_of(x, struct call, x);
@@ -69,7 +72,7 @@ static void read_upgrade(struct call *c, const struct http_head *h,
 {
     struct slice asked = head_value(h, FIELD_ID_UPGRADE);
 
-    if (!h->upgrade || h->minor == 0)
+    if (!h->upgrade || h->framing != BODY_NONE)
         return;
     for (unsigned i = 0; i < policy->upgrades.count; i++)
         if (slice_equals_nocase(asked, slice_of(policy->upgrades.items[i])))
@@ -241,15 +244,17 @@ static void start_writer(struct call *c)
     const struct request_text *t = &c->text;
     const struct upstream *u = c->x.instance;
     struct slice host = t->host.size ? t->host : (struct slice){u->host, u->host_size};
-    struct slice head[] = {
+    struct slice head[HEAD_SLICES] = {
         t->line,   SLICE("Host: "),
         host,      SLICE("\r\n"),
         t->fields, t->expects ? SLICE("Expect: 100-continue\r\n\r\n") : SLICE("\r\n"),
     };
 
-    writer_start_slices(&c->out, &c->up->socket.stream, head, 6, c->framing, c->length);
+    writer_start_slices(&c->out, &c->up->socket.stream, head, HEAD_SLICES, c->framing,
+                        c->length);
     c->out_started = true;
     c->out_broken = false;
+    c->out_failed = ERR_OK;
     c->out_ended = false;
 }
 
@@ -268,43 +273,76 @@ static void trim_replay(struct call *c)
 
 static void pause_down(struct call *c)
 {
-    if (!c->down_paused && !c->down->closing) {
-        c->down_paused = true;
-        stream_read(&c->down->socket.stream, false);
-    }
+    c->down_paused = true;
+    c->rate_paused = true;
+    downstream_read(c->down);
 }
 
 static void resume_down(struct call *c)
 {
-    if (c->down_paused && !c->down->closing) {
-        c->down_paused = false;
-        stream_read(&c->down->socket.stream, true);
-    }
+    c->down_paused = false;
+    downstream_read(c->down);
 }
 
-/* Not one byte of the attempt left: it may go anywhere else. */
+/* The writer flushes by itself when it is full: what fails there is looked at in flush(). */
+static void note_failed(struct call *c, enum err e)
+{
+    if (e && !c->out_failed)
+        c->out_failed = e;
+}
+
+static enum err keep_body(struct call *c, struct slice bytes)
+{
+    enum err e = queue_append(&c->replay, &c->worker->loop.chunks, bytes);
+
+    if (!e && !c->out_started && queue_size(&c->replay) >= QUEUE_CHUNK * 4)
+        pause_down(c);
+    return e;
+}
+
+/* Not a byte left, and what the writer held is still lent: the body can go elsewhere. In its places stand the head,
+ * then body bytes, and with chunks a line before each. */
+static void keep_unsent(struct call *c, unsigned count)
+{
+    unsigned step = c->framing == BODY_CHUNKED ? 2 : 1;
+    enum err e = ERR_OK;
+
+    if (!c->x.body_lost || queue_size(&c->replay) > 0)
+        return;
+    for (unsigned i = HEAD_SLICES + step - 1; i < count - (step - 1) && !e; i += step)
+        e = keep_body(c, c->out.slices[i]);
+    if (e)
+        queue_clear(&c->replay, &c->worker->loop.chunks);
+    c->x.body_lost = e != ERR_OK;
+}
+
+/* Not one byte of the attempt left: it may go anywhere else. Else the instance may still answer. */
 static enum err flush(struct call *c)
 {
-    enum err e = writer_flush(&c->out);
+    bool first = !c->out.flushed;
+    unsigned count = c->out.count;
+    enum err e = c->out_failed ? c->out_failed : writer_flush(&c->out);
 
     c->x.sent |= c->out.written > 0;
-    if (!e)
-        return ERR_OK;
-    if (!c->x.sent)
+    if (!e || e == ERR_NO_MEMORY)
+        return e;
+    if (!c->x.sent) {
+        if (first)
+            keep_unsent(c, count);
         return ERR_STALE_CONNECTION;
+    }
     c->out_broken = true;
     return ERR_OK;
 }
 
 static enum err send_now(struct call *c)
 {
-    enum err e = write_replay(c);
-
-    if (!e && c->request_read) {
-        e = writer_end(&c->out, c->trailers);
+    note_failed(c, write_replay(c));
+    if (c->request_read) {
+        note_failed(c, writer_end(&c->out, c->trailers));
         c->out_ended = true;
     }
-    return e ? e : flush(c);
+    return flush(c);
 }
 
 static enum when port_send(struct exchange *x)
@@ -316,7 +354,7 @@ static enum when port_send(struct exchange *x)
     c->up->uses++;
     if (x->service->policy->balancer == BALANCER_EWMA)
         x->sent_ns = uv_hrtime();
-    if (c->down->feeding)
+    if (c->head)
         return LATER; /* leaves with what follows, at the end of the feeding */
     x->error = send_now(c);
     if (x->error)
@@ -348,15 +386,6 @@ enum err port_request_head(struct call *c, const struct http_head *head)
     return ERR_OK;
 }
 
-static enum err keep_body(struct call *c, struct slice bytes)
-{
-    enum err e = queue_append(&c->replay, &c->worker->loop.chunks, bytes);
-
-    if (!e && !c->out_started && queue_size(&c->replay) >= QUEUE_CHUNK * 4)
-        pause_down(c);
-    return e;
-}
-
 enum err port_request_body(struct call *c, struct slice bytes)
 {
     enum err e = ERR_OK;
@@ -370,8 +399,8 @@ enum err port_request_body(struct call *c, struct slice bytes)
     else
         c->x.body_lost = true;
     if (!e && c->out_started && !c->out_broken)
-        e = writer_body(&c->out, bytes);
-    return e == ERR_NO_MEMORY ? e : ERR_OK; /* a broken stream is seen at the flush */
+        note_failed(c, writer_body(&c->out, bytes));
+    return e;
 }
 
 /* "Name: value" lines; few and rare. */
@@ -414,7 +443,7 @@ enum err port_request_end(struct call *c)
         return ERR_OK;
     c->out_ended = true;
     if (!c->out_broken)
-        (void)writer_end(&c->out, c->trailers); /* a broken stream is seen at the flush */
+        note_failed(c, writer_end(&c->out, c->trailers));
     return ERR_OK;
 }
 
@@ -424,13 +453,14 @@ static void on_rate(struct timer *t)
     struct call *c = container_of(t, struct call, rate);
     const struct limit_settings *limits = &c->worker->settings->limits;
 
-    if (!c->down_paused && !c->expects &&
+    if (!c->rate_paused && !c->expects &&
         c->bytes_in - c->rate_mark < limits->body_rate) {
         c->hint = "the body came too slowly";
         port_refuse(c, ERR_REQUEST_TIMEOUT);
         return;
     }
     c->rate_mark = c->bytes_in;
+    c->rate_paused = c->down_paused;
     timer_start(t, &c->worker->loop.clock, limits->body_window);
 }
 
@@ -452,9 +482,9 @@ void port_request_flush(struct call *c)
     enum err e;
 
     watch_rate(c);
-    if (!c->out_started || c->out_broken)
+    if (!c->out_started)
         return;
-    e = flush(c);
+    e = c->out_broken ? ERR_OK : flush(c);
     if (e) {
         exchange_fail(&c->x, e);
         return;

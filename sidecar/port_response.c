@@ -393,8 +393,7 @@ void port_break_off(struct exchange *x)
     struct call *c = call_of(x);
 
     c->close_down = true;
-    if (!x->answered || c->in.framing == BODY_TO_END)
-        downstream_abort(c->down);
+    c->abort_down = !x->answered || c->in.framing == BODY_TO_END;
 }
 
 static void count(struct call *c)
@@ -417,6 +416,7 @@ void port_finished(struct exchange *x)
     timer_stop(&c->rate, clock_of(c));
     timer_stop(&c->idle, clock_of(c));
     c->outcome = x->error;
+    c->abort_down |= x->error == ERR_CLIENT_GONE;
     count(c);
     access_log_write(&c->worker->access_log, c);
     worker_count_busy(c, -1);

@@ -4,13 +4,6 @@
 #include "sidecar/port_internal.h"
 #include "sidecar/worker.h"
 
-static void write_or_fail(struct call *c, struct stream *to, struct slice bytes,
-                          enum err failed)
-{
-    if (stream_write(to, bytes))
-        exchange_fail(&c->x, failed);
-}
-
 static enum err write_head(struct call *c)
 {
     struct response_rules rules = {
@@ -24,6 +17,7 @@ static enum err write_head(struct call *c)
 
     if (!head.base)
         return ERR_NO_MEMORY;
+    c->x.answered = true;
     return stream_write(&c->down->socket.stream, head) ? ERR_CLIENT_GONE : ERR_OK;
 }
 
@@ -46,16 +40,16 @@ enum when port_tunnel(struct exchange *x)
 {
     struct call *c = container_of(x, struct call, x);
 
-    c->status = 101;
-    x->answered = true;
     c->close_down = true;
     x->error = write_head(c);
     if (!x->error)
         x->error = forward_tail(c);
     if (x->error)
         return FAILED;
+    c->status = 101;
     c->tunnel = true;
     c->moved_ms = loop_now(&c->worker->loop);
+    downstream_read(c->down);
     port_watch_idle(c);
     return LATER;
 }
@@ -66,10 +60,9 @@ void port_tunnel_data(struct call *c, struct slice bytes)
 
     c->moved_ms = loop_now(&c->worker->loop);
     c->bytes_in += bytes.size;
-    if (c->tunnel_up_ended && c->tunnel_down_ended)
-        return;
-    write_or_fail(c, up, bytes, ERR_TRUNCATED);
-    if (!c->finished && stream_full(up))
+    if (stream_write(up, bytes))
+        exchange_fail(&c->x, ERR_TRUNCATED);
+    else if (stream_full(up))
         port_pause_down(c);
 }
 

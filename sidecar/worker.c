@@ -220,13 +220,15 @@ static void worker_fini(struct worker *w)
     settings_unref(w->settings);
 }
 
-static void run(void *argument)
+void worker_run(struct worker *w)
 {
-    struct worker *w = argument;
-
-    timer_start(&w->sweep, &w->loop.clock, SWEEP_MS);
     loop_run(&w->loop);
     worker_fini(w);
+}
+
+static void run(void *argument)
+{
+    worker_run(argument);
 }
 
 static void init_lists(struct worker *w)
@@ -245,10 +247,10 @@ static void configure_log(struct worker *w)
                          w->settings->log.format == LOG_JSON);
 }
 
-enum err worker_start(struct worker *w, unsigned number, unsigned workers,
-                      struct settings *settings, const char *via,
-                      const struct worker_events *events, struct mailbox *control,
-                      void *control_owner, struct why *why_text)
+enum err worker_open(struct worker *w, unsigned number, unsigned workers,
+                     struct settings *settings, const char *via,
+                     const struct worker_events *events, struct mailbox *control,
+                     void *control_owner, struct why *why_text)
 {
     enum err e;
 
@@ -269,9 +271,29 @@ enum err worker_start(struct worker *w, unsigned number, unsigned workers,
     w->settings = settings_ref(settings);
     configure_log(w);
     e = mailbox_open(&w->mailbox, &w->loop, w);
-    if (!e && uv_thread_create(&w->thread, run, w))
-        e = ERR_NO_MEMORY;
-    return e ? why(why_text, e, "could not start a worker thread") : ERR_OK;
+    if (e) {
+        worker_fini(w);
+        return why(why_text, e, "could not make a letter box");
+    }
+    timer_start(&w->sweep, &w->loop.clock, SWEEP_MS);
+    return ERR_OK;
+}
+
+enum err worker_start(struct worker *w, unsigned number, unsigned workers,
+                      struct settings *settings, const char *via,
+                      const struct worker_events *events, struct mailbox *control,
+                      void *control_owner, struct why *why_text)
+{
+    enum err e = worker_open(w, number, workers, settings, via, events, control,
+                             control_owner, why_text);
+
+    if (e)
+        return e;
+    if (!uv_thread_create(&w->thread, run, w))
+        return ERR_OK;
+    worker_close_all(w);
+    worker_run(w);
+    return why(why_text, ERR_NO_MEMORY, "could not start a worker thread");
 }
 
 void worker_stop(struct worker *w)

@@ -68,6 +68,13 @@ enum err worker_start(struct worker *w, unsigned number, unsigned workers,
                       struct settings *settings, const char *via,
                       const struct worker_events *events, struct mailbox *control,
                       void *control_owner, struct why *why);
+/* worker_start() in two parts, for tests that turn the loop themselves: worker_run() until worker_close_all(), then
+ * all is freed. */
+enum err worker_open(struct worker *w, unsigned number, unsigned workers,
+                     struct settings *settings, const char *via,
+                     const struct worker_events *events, struct mailbox *control,
+                     void *control_owner, struct why *why);
+void worker_run(struct worker *w);
 /* Accept on `fd` (which the worker owns from now on). `name`: of PORT and INGRESS, else NULL. `app`: of an
  * ingress, the list with the one instance; the caller's reference is taken over. */
 enum err worker_listen(struct worker *w, int fd, enum gateway_kind kind, const char *name,
