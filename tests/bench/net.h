@@ -1,0 +1,103 @@
+/* net.h - sockets on loopback, for the programs of the benchmark. They exit where they can't go on. */
+#ifndef BENCH_NET_H
+#define BENCH_NET_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static inline void fail(const char *what)
+{
+    printf("{\"fatal\": \"%s: %s\"}\n", what, strerror(errno));
+    fflush(stdout);
+    exit(2);
+}
+
+static inline void *memory(size_t size)
+{
+    void *m = calloc(1, size);
+
+    if (!m)
+        fail("memory");
+    return m;
+}
+
+static inline struct sockaddr_in loopback(int port)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static inline int tcp_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
+
+    if (fd < 0)
+        fail("socket");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    return fd;
+}
+
+static inline int listen_on(int port)
+{
+    struct sockaddr_in at = loopback(port);
+    int fd = tcp_socket(), one = 1;
+
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 4096))
+        fail("listen");
+    return fd;
+}
+
+/* The next client, or -1: there is none. */
+static inline int accept_next(int listener)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK), one = 1;
+
+    if (fd >= 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    return fd;
+}
+
+static inline void connect_to(int fd, int port)
+{
+    struct sockaddr_in at = loopback(port);
+
+    if (connect(fd, (struct sockaddr *)&at, sizeof(at)) && errno != EINPROGRESS)
+        fail("connect");
+}
+
+/* Edge triggered, for both directions: registered once, never changed. */
+static inline void watch(int epoll, int fd, void *owner)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                             .data.ptr = owner};
+
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev))
+        fail("epoll_ctl");
+}
+
+/* The value behind "name:" in the lines from `at` to `end`, or NULL. `name` ends in its colon. */
+static inline const char *field_value(const char *at, const char *end, const char *name)
+{
+    size_t size = strlen(name);
+
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
+        at++;
+        if ((size_t)(end - at) >= size && strncasecmp(at, name, size) == 0)
+            return at + size + strspn(at + size, " ");
+    }
+    return NULL;
+}
+
+#endif
