@@ -90,6 +90,9 @@ $O/llhttp/%.o: $(LLHTTP)/llhttp/%.c
 	@echo "  CC    $<"
 	@$(CC) $(MODE_$(MODE)) $(CFLAGS) -DLLHTTP_STRICT_MODE=1 -isystem $(LLHTTP)/include/llhttp -c -o $@ $<
 
+# The page of the admin port is assembled in.
+$O/sidecar/dashboard.o: sidecar/dashboard.html
+
 # Unit tests: tests/<layer>/test_<module>.c with the helpers of tests/lib, and of tests/lib/<layer> of
 # its own layer and those below.
 TESTS := $(patsubst %.c,$O/%,$(foreach layer,$(LAYERS),$(wildcard tests/$(layer)/test_*.c)))

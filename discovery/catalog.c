@@ -151,6 +151,17 @@ unsigned catalog_names(struct catalog *c, const char *const **names)
     return c->names ? sort_unique(c->names, collect_names(c, c->names)) : 0;
 }
 
+bool catalog_names_are_here(const struct catalog *c)
+{
+    for (unsigned i = 0; i < c->member_count; i++) {
+        const struct member *m = c->members[i];
+
+        if (m->watching_names && !m->names)
+            return false;
+    }
+    return true;
+}
+
 /* Registries. */
 
 bool catalog_is_settled(const struct catalog *c)

@@ -67,6 +67,8 @@ struct instance_list *catalog_get(const struct catalog *c, struct slice name);
 /* All names known, sorted; text owned by the catalog until the next change. */
 enum err catalog_watch_names(struct catalog *c);
 unsigned catalog_names(struct catalog *c, const char *const **names);
+/* Has every registry that lists names said them, or failed to? */
+bool catalog_names_are_here(const struct catalog *c);
 /* Has every registry that was asked been heard at least once, or failed? For readiness. */
 bool catalog_is_settled(const struct catalog *c);
 

@@ -24,6 +24,9 @@ enum err admin_open(struct admin **a, struct control *c, struct ports *ports,
                     struct why *w);
 /* Names, lists, apps or readiness changed: streams that watch are told. `service` NULL: the set of names. */
 void admin_notify(struct admin *a, const char *service);
+/* The drain began: records kept for others go, too. */
+void admin_drain(struct admin *a, uint64_t within_ms);
+/* Before the catalog closes: the records are its. */
 void admin_close(struct admin *a, void (*closed)(void *owner), void *owner);
 void admin_free(struct admin *a);
 

@@ -7,7 +7,7 @@
 
 enum { SAME_SIGNAL_MS = 100 };
 
-/* ---- the end: apps, then catalog, then what keeps the loop alive ---- */
+/* ---- the end: apps, admin, catalog, then what keeps the loop alive ---- */
 
 static void close_signals(struct control *c)
 {
@@ -18,17 +18,17 @@ static void close_signals(struct control *c)
     loop_stop(&c->loop);
 }
 
-static void on_admin_closed(void *owner)
-{
-    close_signals(owner);
-}
-
 void control_catalog_closed(struct catalog *catalog)
 {
-    struct control *c = catalog_owner(catalog);
+    close_signals(catalog_owner(catalog));
+}
 
-    if (c->admin)
-        admin_close(c->admin, on_admin_closed, c);
+static void on_admin_closed(void *owner)
+{
+    struct control *c = owner;
+
+    if (c->catalog)
+        catalog_close(c->catalog);
     else
         close_signals(c);
 }
@@ -37,10 +37,10 @@ void control_apps_closed(void *owner)
 {
     struct control *c = owner;
 
-    if (c->catalog)
-        catalog_close(c->catalog);
+    if (c->admin)
+        admin_close(c->admin, on_admin_closed, c);
     else
-        close_signals(c);
+        on_admin_closed(c);
 }
 
 static void on_done(void *owner)
@@ -64,6 +64,8 @@ static void on_deregister(void *owner, uint64_t within_ms)
              (unsigned long long)c->drain.settle_ms,
              (unsigned long long)c->drain.finish_ms);
     c->ready = false;
+    if (c->admin)
+        admin_drain(c->admin, within_ms);
     if (c->apps)
         apps_deregister(c->apps, within_ms);
     else

@@ -20,6 +20,8 @@ struct slice host_without_port(struct slice authority);
 /* ERR_OK, FORBIDDEN_ORIGIN or UNAUTHORIZED. */
 enum err guard_browser(const struct gateway *g, const struct http_head *head,
                        struct slice host, const char **hint);
+/* In the same time, wherever the first difference is. Nothing is like an empty secret. */
+bool guard_secret_is(struct slice given, struct slice secret);
 enum err guard_token(const struct gateway *g, const struct http_head *head,
                      const char **hint);
 

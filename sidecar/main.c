@@ -1,8 +1,9 @@
 /* The process starts here. */
-#include <stdio.h>
+#include "sidecar/cli.h"
 
-int main(void)
+extern char **environ;
+
+int main(int argc, char **argv)
 {
-    puts("csidecar " CSIDECAR_VERSION);
-    return 0;
+    return cli_main(argc, argv, environ);
 }

@@ -1,0 +1,228 @@
+#include "sidecar/cli.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "config/nearest.h"
+
+/* ---- errors ---- */
+
+int cli_fail(int code, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "csidecar: ");
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return code;
+}
+
+int cli_no_memory(void)
+{
+    return cli_fail(CLI_FAILED, "out of memory");
+}
+
+/* ` (did you mean "services"?)` for what is not known. */
+static int fail_near(const struct nearest *near, const char *what, const char *word)
+{
+    const char *found = nearest_found(near);
+
+    if (found)
+        return cli_fail(CLI_USAGE, "%s %s (did you mean \"%s\"?)", what, word, found);
+    return cli_fail(CLI_USAGE, "%s %s; `csidecar help` lists what there is", what, word);
+}
+
+/* ---- commands ---- */
+
+const struct command *cli_command(const char *name)
+{
+    for (const struct command *at = cli_commands; at->name; at++)
+        if (strcmp(at->name, name) == 0)
+            return at;
+    return NULL;
+}
+
+static int fail_unknown(const char *word)
+{
+    struct nearest near;
+
+    nearest_init(&near, slice_of(word));
+    for (const struct command *at = cli_commands; at->name; at++)
+        nearest_offer(&near, slice_of(at->name));
+    return fail_near(&near, "no such command:", word);
+}
+
+/* ---- options ---- */
+
+const char *cli_value(const struct cli *c, enum cli_option o)
+{
+    const struct cli_values *v = &c->options[o];
+
+    return v->count ? v->items[v->count - 1] : NULL;
+}
+
+int cli_duration(const struct cli *c, enum cli_option o, uint64_t otherwise, uint64_t *ms)
+{
+    const char *value = cli_value(c, o);
+
+    *ms = otherwise;
+    if (value && duration_parse(slice_of(value), ms))
+        return cli_fail(CLI_USAGE,
+                        "%s must be a duration such as 500ms or 30s, not \"%s\"",
+                        cli_options[o].flag, value);
+    return CLI_DONE;
+}
+
+static bool takes(const struct command *command, enum cli_option o)
+{
+    return command->options >> o & 1;
+}
+
+static int fail_option(const struct cli *c, struct slice flag)
+{
+    char word[128];
+    struct nearest near;
+
+    snprintf(word, sizeof(word), "%.*s", (int)(flag.size < 100 ? flag.size : 100),
+             flag.base);
+    nearest_init(&near, slice_of(word));
+    for (enum cli_option o = 0; o < OPTION_COUNT; o++)
+        if (takes(c->command, o))
+            nearest_offer(&near, slice_of(cli_options[o].flag));
+    return fail_near(&near, "no such option here:", word);
+}
+
+static enum cli_option option_find(const struct cli *c, struct slice flag)
+{
+    for (enum cli_option o = 0; o < OPTION_COUNT; o++) {
+        const struct option_row *row = &cli_options[o];
+
+        if (takes(c->command, o) &&
+            (slice_is(flag, row->flag) || (row->letter && slice_is(flag, row->letter))))
+            return o;
+    }
+    return OPTION_COUNT;
+}
+
+/* --flag value, --flag=value, -f value. */
+static int option_take(struct cli *c)
+{
+    struct slice all = slice_of(c->argv[c->at++]);
+    struct slice flag = slice_first(all, slice_find(all, '='));
+    enum cli_option o = option_find(c, flag);
+    struct cli_values *v;
+    const char *value = flag.size < all.size ? all.base + flag.size + 1 : NULL;
+
+    if (o == OPTION_COUNT)
+        return fail_option(c, flag);
+    v = &c->options[o];
+    if (!cli_options[o].argument && value)
+        return cli_fail(CLI_USAGE, "%s takes no value", cli_options[o].flag);
+    if (cli_options[o].argument && !value && c->at < c->argc)
+        value = c->argv[c->at++];
+    if (cli_options[o].argument && !value)
+        return cli_fail(CLI_USAGE, "%s needs a value: %s", cli_options[o].flag,
+                        cli_options[o].argument);
+    if (v->count == CLI_REPEATS)
+        return cli_fail(CLI_USAGE, "%s was given too often", cli_options[o].flag);
+    v->items[v->count++] = value ? value : "";
+    return CLI_DONE;
+}
+
+static int word_take(struct cli *c)
+{
+    const char *word = c->argv[c->at++];
+
+    if (c->word_count >= c->command->most)
+        return cli_fail(CLI_USAGE,
+                        "%s: \"%s\" is one word too many\nusage: csidecar %s %s",
+                        c->command->name, word, c->command->name, c->command->arguments);
+    c->words[c->word_count++] = word;
+    return CLI_DONE;
+}
+
+static bool is_option(const char *argument)
+{
+    return argument[0] == '-' && argument[1];
+}
+
+static int take_all(struct cli *c)
+{
+    int code = CLI_DONE;
+
+    while (!code && c->at < c->argc)
+        code = is_option(c->argv[c->at]) ? option_take(c) : word_take(c);
+    if (!code && !cli_has(c, OPTION_HELP) && c->word_count < c->command->least)
+        code = cli_fail(CLI_USAGE, "usage: csidecar %s %s", c->command->name,
+                        c->command->arguments);
+    return code;
+}
+
+/* ---- dispatch ---- */
+
+static bool is_any(const char *word, const char *a, const char *b)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+}
+
+/* What follows the first "--" is the child's, whatever it looks like. */
+static void cut_child(struct cli *c)
+{
+    for (int i = 1; i < c->argc; i++)
+        if (strcmp(c->argv[i], "--") == 0) {
+            c->child = c->argv[i + 1] ? &c->argv[i + 1] : NULL;
+            c->argc = i;
+            return;
+        }
+}
+
+static void fini(struct cli *c)
+{
+    settings_unref(c->settings);
+    if (c->loop_is_open)
+        (void)loop_close(&c->loop);
+}
+
+static int run_command(struct cli *c)
+{
+    int code;
+
+    if (c->command->takes_settings && c->at < c->argc &&
+        is_any(c->argv[c->at], "--help", "-h"))
+        return cli_help_of(c->command);
+    if (c->command->takes_settings)
+        return c->command->run(c);
+    code = take_all(c);
+    if (!code && cli_has(c, OPTION_HELP))
+        return cli_help_of(c->command);
+    if (!code)
+        code = c->command->run(c);
+    fini(c);
+    return code;
+}
+
+static int dispatch(struct cli *c, const char *first)
+{
+    if (first && is_any(first, "--version", "-V"))
+        return cli_version(c);
+    if (first && is_any(first, "--help", "-h"))
+        first = "help";
+    c->command = cli_command(first && !is_option(first) ? first : "run");
+    if (first && !is_option(first))
+        c->at++;
+    return c->command ? run_command(c) : fail_unknown(first);
+}
+
+int cli_main(int argc, char *const *argv, char *const *environment)
+{
+    struct cli c = {.argc = argc, .argv = argv, .environment = environment, .at = 1};
+    int code;
+
+    cut_child(&c);
+    code = dispatch(&c, c.argc > 1 ? c.argv[1] : NULL);
+    if (fflush(stdout) && !code)
+        return cli_fail(CLI_FAILED, "could not write the output");
+    return code;
+}
