@@ -55,7 +55,7 @@ static enum err node_new(struct builder *b, yaml_mark_t at, struct node **out)
     if (!n)
         return no_memory(b);
     if (++b->nodes > TREE_NODES)
-        return refuse(b, at, ERR_TOO_LARGE, "more than 100000 values");
+        return refuse(b, at, ERR_TOO_LARGE, "more than 1000000 values");
     n->origin = b->origin;
     n->line = (unsigned)at.line + 1;
     n->column = (unsigned)at.column + 1;
@@ -288,7 +288,8 @@ static enum err parse_text(struct builder *b, struct slice text)
     enum err e;
 
     if (text.size > TREE_FILE)
-        return why(b->why, ERR_TOO_LARGE, "%s: larger than 4 MiB", b->origin);
+        return why(b->why, ERR_TOO_LARGE, "%s: larger than %d MiB", b->origin,
+                   TREE_FILE >> 20);
     if (!yaml_parser_initialize(&p))
         return no_memory(b);
     yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);

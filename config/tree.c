@@ -59,13 +59,23 @@ static enum err parse_fd(struct tree *t, int fd, char *bytes, const char *path,
     if (e)
         return why(w, e, "%s: cannot be read: %s", path, strerror(errno));
     if (size > TREE_FILE)
-        return why(w, ERR_TOO_LARGE, "%s: larger than 4 MiB", path);
+        return why(w, ERR_TOO_LARGE, "%s: larger than %d MiB", path, TREE_FILE >> 20);
     return tree_parse(t, slice_from(bytes, size), path, w);
+}
+
+/* A FIFO that nobody writes is empty, instead of holding us up; one that somebody does (`-c <(...)`) is read. */
+static int open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, 0);
+    return fd;
 }
 
 enum err tree_read(struct tree *t, const char *path, struct why *w)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_file(path);
     char *bytes;
     enum err e = ERR_NO_MEMORY;
 

@@ -3,7 +3,7 @@
  *   text -> tree_parse (libyaml events) -> struct tree -> settings_decode (settings.h)
  *
  * Refused with file:line:column: duplicate keys, several documents, tabs, bad UTF-8,
- * depth > 32, more than 100,000 nodes, keys > 128 bytes, texts > 1 MiB. Aliases and merge keys are refused
+ * depth > 32, more than 1,000,000 nodes, keys > 128 bytes, texts > 1 MiB. Aliases and merge keys are refused
  * too (a bomb, and nobody needs them here), tags likewise. Scalars stay text: a plain 08,
  * yes or 1e3 is what was written. A tree owns all its memory.
  */
@@ -19,10 +19,10 @@
 
 enum {
     TREE_DEPTH = 32,
-    TREE_NODES = 100 * 1000,
+    TREE_NODES = 1000 * 1000, /* a registry's file may name 100,000 instances */
     TREE_KEY = 128, /* all escaped it still is a simple key of YAML (1024 at most) */
     TREE_TEXT = 1 << 20,
-    TREE_FILE = 4 << 20
+    TREE_FILE = 32 << 20
 };
 
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
@@ -47,7 +47,7 @@ struct tree {
 /* Into an empty tree. On failure it is empty again and w says origin:line:column: reason.
  */
 enum err tree_parse(struct tree *t, struct slice text, const char *origin, struct why *w);
-/* Reads the whole file (at most 4 MiB). */
+/* Reads the whole file (at most 32 MiB). */
 enum err tree_read(struct tree *t, const char *path, struct why *w);
 void tree_free(struct tree *t);
 

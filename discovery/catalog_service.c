@@ -197,7 +197,7 @@ static bool is_lingering(const struct service *s, uint64_t now)
 static bool may_go(const struct service *s, uint64_t now)
 {
     return !s->had_ms && now - s->wanted_ms >= s->catalog->settings.forget_ms &&
-           (s->catalog->events->forgotten || s->list->references == 1);
+           (s->catalog->events->forgotten || !s->list || s->list->references == 1);
 }
 
 static void forget(struct service *s)
@@ -223,4 +223,6 @@ void service_sweep(struct service *s, uint64_t now)
         s->had_ms = now;
     else if (s->list)
         sweep_empty(s, now);
+    else if (may_go(s, now))
+        forget(s); /* no registry ever said a word of it */
 }

@@ -17,7 +17,8 @@
 enum {
     WRITE_MS = 1000,
     WRITE_SHARE = 50, /* collecting takes at most one part in so many of our time */
-    REFRESHES = 4,    /* in max_age: what does not change must not look old */
+    FILE_LIMIT = 256 << 20,
+    REFRESHES = 4, /* in max_age: what does not change must not look old */
 };
 
 struct state {
@@ -37,14 +38,43 @@ struct state {
     char *last; /* to be written when that has ended */
 };
 
-static json_t *read_services(const char *path)
+/* A FIFO would hold us up, and more than anybody's state would fill our memory. */
+static FILE *open_state(const char *path, json_error_t *error)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat s;
+    bool is_fit =
+        fd >= 0 && !fstat(fd, &s) && S_ISREG(s.st_mode) && s.st_size <= FILE_LIMIT;
+    FILE *file = is_fit ? fdopen(fd, "r") : NULL;
+
+    *error = (json_error_t){0};
+    if (!file)
+        snprintf(error->text, sizeof error->text, "%s",
+                 fd < 0 || is_fit ? strerror(errno) : "no file, or too large");
+    if (!file && fd >= 0)
+        close(fd);
+    return file;
+}
+
+static json_t *read_file(const char *path)
 {
     json_error_t error;
-    json_t *root = json_load_file(path, 0, &error), *services;
+    FILE *file = open_state(path, &error);
+    json_t *root = file ? json_loadf(file, 0, &error) : NULL;
+    char reason[256];
 
     if (!root && access(path, F_OK) == 0)
         log_warn("state.unreadable", "file=%s line=%d reason=\"%s\"", path, error.line,
-                 error.text);
+                 log_quote(reason, sizeof reason, slice_of(error.text)));
+    if (file)
+        fclose(file);
+    return root;
+}
+
+static json_t *read_services(const char *path)
+{
+    json_t *root = read_file(path), *services;
+
     services = json_incref(json_object_get(root, "services"));
     json_decref(root);
     if (json_is_object(services))

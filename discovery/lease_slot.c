@@ -187,9 +187,12 @@ static void lost(struct slot *s)
 static void failed(struct slot *s, enum operation op, enum err e, const struct why *why)
 {
     const char *text = why && why->text[0] ? why->text : err_text(e);
+    char before[sizeof s->error];
 
+    memcpy(before, s->error, sizeof before);
     log_quote(s->error, sizeof s->error, slice_of(text));
-    log_warn("lease.failed", "service=%s id=%s registry=%s state=%s reason=\"%s\"",
+    log_line(strcmp(before, s->error) ? LOG_WARN : LOG_DEBUG, "lease.failed",
+             "service=%s id=%s registry=%s state=%s reason=\"%s\"",
              s->shared->registration.service, s->shared->registration.id,
              member_url(s->member), lease_state_name(s->state), s->error);
     member_failed(s->member, e, why);

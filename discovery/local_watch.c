@@ -92,6 +92,13 @@ static void take_record(struct local_watch *w, struct local_entry *e, const char
     tell(w, e);
 }
 
+static void forget_record(struct local_watch *w, struct local_entry *e)
+{
+    tell(w, e);
+    instance_list_unref(e->copy);
+    e->copy = NULL;
+}
+
 static void read_entry(struct local_watch *w, struct local_entry *e, int fd,
                        const struct stat *s)
 {
@@ -110,9 +117,7 @@ static void read_entry(struct local_watch *w, struct local_entry *e, int fd,
         return;
     }
     complain(e->name, &y);
-    tell(w, e);
-    instance_list_unref(e->copy);
-    e->copy = NULL;
+    forget_record(w, e);
     e->ttl_ms = RESCAN_MS;
 }
 
@@ -177,14 +182,16 @@ static void look_open(struct local_watch *w, const char *name, int fd,
 static void look_odd(struct local_watch *w, const char *name, const struct why *y)
 {
     struct local_entry *e = find(w, name);
+    bool is_known = e && !e->copy;
 
-    if (!e || e->copy) {
+    if (!is_known)
         complain(name, y);
-        drop(w, name);
+    if (!e)
         e = add(w, name);
-    }
     if (!e)
         return;
+    forget_record(w, e);
+    e->inode = 0; /* what comes in its place is read */
     e->scan = w->scan;
     e->check_ms = loop_now(w->loop) + RESCAN_MS;
 }

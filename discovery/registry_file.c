@@ -2,7 +2,7 @@
  *
  * The folder is watched, not the file: editors and tools put a new file in its place, and a mounted
  * ConfigMap changes by a symbolic link beside it. A file that looks the same twice, a moment apart, is
- * read. What is broken changes nothing but the registry's state. */
+ * read (one that never does, too, from time to time). What is broken changes nothing but the registry's state. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 
 enum {
     SETTLE_MS = 20,
+    RESTLESS_LIMIT = 10, /* looks at a file that is written without a pause */
     ABSENT_MS = 500,     /* an editor may be about to put it back */
     POLL_MS = 5 * 1000,  /* a link may lead out of the folder */
     BLIND_POLL_MS = 500, /* without inotify */
@@ -39,6 +40,7 @@ struct registry_file {
     struct inotify inotify;
     bool has_inotify;
     bool is_closing;
+    unsigned restless;
     struct look seen;         /* last */
     struct look read;         /* what `file` or `trouble` comes from */
     struct service_file file; /* last good one */
@@ -193,10 +195,11 @@ static void on_look(struct timer *t)
     bool is_settled = looks_equal(&now, &r->seen);
 
     r->seen = now;
-    if (!is_settled) {
+    if (!is_settled && ++r->restless < RESTLESS_LIMIT) {
         look_after(r, now.exists ? SETTLE_MS : ABSENT_MS);
         return;
     }
+    r->restless = 0;
     if (!looks_equal(&now, &r->read))
         read_file(r);
     if (!r->has_inotify)

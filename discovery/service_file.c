@@ -1,5 +1,7 @@
 #include "discovery/service_file.h"
 
+#include <stdlib.h>
+
 #include "config/settings.h"
 #include "sidecar/core/map.h"
 
@@ -131,9 +133,16 @@ static enum err read_service(struct service_file *f, const struct node *n, struc
     return read_list(f, s, n, w);
 }
 
-static enum err read_services(struct service_file *f, struct why *w)
+static int by_name(const void *a, const void *b)
 {
-    const struct node *root = f->tree.root;
+    const struct file_service *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+static enum err read_services(struct service_file *f, const struct node *root,
+                              struct why *w)
+{
     enum err e = ERR_OK;
 
     if (root->kind != NODE_MAP)
@@ -145,20 +154,24 @@ static enum err read_services(struct service_file *f, struct why *w)
         return ERR_NO_MEMORY;
     for (const struct node *n = root->first; n && !e; n = n->next)
         e = read_service(f, n, w);
+    if (!e)
+        qsort(f->services, f->count, sizeof *f->services, by_name);
     return e;
 }
 
 enum err service_file_read(struct service_file *f, const char *path, struct why *w)
 {
+    struct tree tree = {0};
     enum err e;
 
     *f = (struct service_file){0};
-    e = tree_read(&f->tree, path, w);
-    if (!e && !f->tree.root)
+    e = tree_read(&tree, path, w);
+    if (!e && !tree.root)
         e = why(w, ERR_BAD_CONFIG, "%s:1:1: the file is empty (no services are {})",
                 path);
     if (!e)
-        e = read_services(f, w);
+        e = read_services(f, tree.root, w);
+    tree_free(&tree);
     if (e)
         service_file_free(f);
     return e;
@@ -166,7 +179,6 @@ enum err service_file_read(struct service_file *f, const char *path, struct why 
 
 void service_file_free(struct service_file *f)
 {
-    tree_free(&f->tree);
     memory_free(&f->memory);
     *f = (struct service_file){0};
 }
@@ -174,8 +186,9 @@ void service_file_free(struct service_file *f)
 const struct file_service *service_file_find(const struct service_file *f,
                                              const char *name)
 {
-    for (uint32_t i = 0; i < f->count; i++)
-        if (strcmp(f->services[i].name, name) == 0)
-            return &f->services[i];
-    return NULL;
+    struct file_service wanted = {.name = name};
+
+    if (!f->count)
+        return NULL;
+    return bsearch(&wanted, f->services, f->count, sizeof wanted, by_name);
 }

@@ -19,9 +19,8 @@ struct file_service {
     uint32_t count;
 };
 
-/* Zeroed: empty. All texts are in its memory. */
+/* Zeroed: empty. All texts are in its memory; services are sorted by name. */
 struct service_file {
-    struct tree tree;
     struct memory memory;
     struct file_service *services;
     uint32_t count;

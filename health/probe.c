@@ -18,6 +18,7 @@ struct probe {
     unsigned count;
     unsigned at;    /* the address that answered last */
     unsigned tried; /* in this check */
+    unsigned told_at;
     struct check check;
     struct timer next; /* check */
     struct timer
@@ -42,6 +43,15 @@ static void tell_soon(struct probe *p)
         timer_start(&p->tell, clock_of(p), 0);
 }
 
+static void tell_move(struct probe *p)
+{
+    if (p->told_at == p->at || p->report.state != PROBE_UP)
+        return;
+    p->told_at = p->at;
+    if (p->events->moved)
+        p->events->moved(p);
+}
+
 static void on_tell(struct timer *t)
 {
     struct probe *p = container_of(t, struct probe, tell);
@@ -51,6 +61,7 @@ static void on_tell(struct timer *t)
         p->events->closed(p);
         return;
     }
+    tell_move(p);
     if (p->told == p->report.state)
         return;
     p->told = p->report.state;
@@ -86,6 +97,8 @@ static void passed(struct probe *p)
     p->report.reason[0] = '\0';
     if (p->report.state != PROBE_UP && p->report.passes >= passes_needed(p))
         enter(p, PROBE_UP);
+    if (p->told_at != p->at)
+        tell_soon(p);
 }
 
 static void failed(struct probe *p, const char *reason)

@@ -51,6 +51,8 @@ struct probe;
 struct probe_events {
     /* The state changed; *why has the reason. */
     void (*changed)(struct probe *p, enum probe_state s, const struct why *why);
+    /* Another of its addresses passes now (not at first, if it is the first one). May be NULL. */
+    void (*moved)(struct probe *p);
     void (*closed)(struct probe *p);
 };
 

@@ -47,10 +47,13 @@ static void on_ended(uv_process_t *process, int64_t status, int signal_number)
     over(c, c->result ? c->result : judge(c, status, signal_number));
 }
 
+/* It may have left its group. */
 static void kill_group(struct check *c)
 {
-    if (c->running)
-        kill(-c->process.pid, SIGKILL);
+    if (!c->running)
+        return;
+    kill(-c->process.pid, SIGKILL);
+    kill(c->process.pid, SIGKILL);
 }
 
 static void on_timeout(struct timer *t)

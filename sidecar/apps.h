@@ -22,6 +22,8 @@ struct apps;
 struct apps_events {
     void (*ready_changed)(
         void *owner, bool ready); /* all apps are up and registered where they can be */
+    /* The app answers at this address, not at the first one (or the last told) of its settings. */
+    void (*moved)(void *owner, unsigned app, const struct address *address);
     void (*deregistered)(void *owner); /* after apps_deregister(), once */
     void (*closed)(void *owner);
 };

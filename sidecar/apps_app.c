@@ -374,6 +374,16 @@ void app_refresh(struct app *app)
     }
 }
 
+void app_check_moved(struct app *app)
+{
+    struct address now = own_address(app);
+
+    if (app->apps->leaving)
+        return;
+    app->apps->events->moved(app->apps->owner, app->index, &now);
+    app_refresh(app);
+}
+
 void app_leave(struct app *app, enum app_state as, uint64_t within_ms, const char *reason)
 {
     take_out(app, within_ms);

@@ -49,6 +49,14 @@ static void on_changed(struct probe *p, enum probe_state s, const struct why *wh
         app_check_changed(c->app, s, why);
 }
 
+static void on_moved(struct probe *p)
+{
+    struct app_check *c = probe_owner(p);
+
+    if (c->app)
+        app_check_moved(c->app);
+}
+
 static void on_closed(struct probe *p)
 {
     struct app_check *c = probe_owner(p);
@@ -61,7 +69,8 @@ static void on_closed(struct probe *p)
     apps_touch(a);
 }
 
-static const struct probe_events events = {.changed = on_changed, .closed = on_closed};
+static const struct probe_events events = {
+    .changed = on_changed, .moved = on_moved, .closed = on_closed};
 
 enum err app_check_open(struct app_check **out, struct app *app, struct settings *s)
 {

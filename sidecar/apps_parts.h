@@ -87,6 +87,8 @@ static inline const struct app_settings *app_settings_of(const struct app *app)
 const char *app_state_name(enum app_state s);
 void app_init(struct app *app, struct apps *a, unsigned index);
 void app_check_changed(struct app *app, enum probe_state s, const struct why *why);
+/* It answers at another of its addresses now. */
+void app_check_moved(struct app *app);
 void app_refresh(struct app *app);
 /* For good: APP_LEAVING or APP_GONE. */
 void app_leave(struct app *app, enum app_state as, uint64_t within_ms,

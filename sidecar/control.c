@@ -163,8 +163,32 @@ static void on_deregistered(void *owner)
     drain_deregistered(&((struct control *)owner)->drain);
 }
 
+/* The app behind an ingress, as a list with the one instance. */
+static struct instance_list *app_list(const struct app_settings *app,
+                                      const struct address *address)
+{
+    struct instance self = {
+        .id = app->name, .version = "", .weight = 1, .address = *address};
+    struct instance_list *list = instance_list_new(app->name, &self, 1);
+
+    if (list)
+        list->known = list->answered = true;
+    return list;
+}
+
+static void on_moved(void *owner, unsigned app, const struct address *address)
+{
+    struct control *c = owner;
+    struct instance_list *list = app_list(&c->settings->all_apps[app], address);
+
+    for (unsigned i = 0; list && i < c->worker_count; i++)
+        (void)worker_update_app(&c->workers[i], list);
+    instance_list_unref(list);
+}
+
 static const struct apps_events apps_events = {
     .ready_changed = on_ready_changed,
+    .moved = on_moved,
     .deregistered = on_deregistered,
     .closed = control_apps_closed,
 };
@@ -185,22 +209,11 @@ static enum gateway_kind kind_of(const struct port *p)
     return p->use == PORT_SERVICE ? GATEWAY_PORT : GATEWAY_LOCAL;
 }
 
-/* The app behind an ingress, as a list with the one instance. */
-static struct instance_list *app_list(const struct control *c, const struct port *p)
-{
-    const struct app_settings *app = &c->settings->all_apps[p->app];
-    struct instance self = {
-        .id = app->name, .version = "", .weight = 1, .address = app->addresses[0]};
-    struct instance_list *list = instance_list_new(app->name, &self, 1);
-
-    if (list)
-        list->known = list->answered = true;
-    return list;
-}
-
 static enum err listen_on(struct control *c, struct worker *w, struct port *p, int fd)
 {
-    struct instance_list *app = p->use == PORT_INGRESS ? app_list(c, p) : NULL;
+    const struct app_settings *behind = &c->settings->all_apps[p->app];
+    struct instance_list *app =
+        p->use == PORT_INGRESS ? app_list(behind, &behind->addresses[0]) : NULL;
 
     return worker_listen(w, fd, kind_of(p), p->name, app);
 }
@@ -283,10 +296,14 @@ static void say_where(const struct control *c)
              c->ports.moved ? " note=\"the default ports were taken\"" : "");
 }
 
+/* Signals first: one that comes meanwhile waits for the loop, instead of ending us with a child that is left alone
+ * (or, as PID 1, being lost). */
 static enum err assemble(struct control *c, struct why *w)
 {
-    enum err e = apps_choose_port(c->settings, &c->app_port, w);
+    enum err e = control_watch_signals(c, w);
 
+    if (!e)
+        e = apps_choose_port(c->settings, &c->app_port, w);
     if (!e)
         e = ports_bind(&c->ports, c->settings, w);
     if (!e)
@@ -299,8 +316,6 @@ static enum err assemble(struct control *c, struct why *w)
         e = control_start_child(c, w);
     if (!e)
         e = open_apps(c, w);
-    if (!e)
-        e = control_watch_signals(c, w);
     return e;
 }
 
@@ -322,7 +337,10 @@ static enum err init(struct control *c, struct settings *settings,
     if (e)
         return e;
     control_init_drain(c);
-    return mailbox_open(&c->mailbox, &c->loop, c);
+    e = mailbox_open(&c->mailbox, &c->loop, c);
+    if (e)
+        (void)loop_close(&c->loop);
+    return e;
 }
 
 /* ---- taking apart ---- */

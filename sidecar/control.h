@@ -16,6 +16,14 @@
 #include "sidecar/sources.h"
 #include "sidecar/worker.h"
 
+/* What tells two states of a file apart. */
+struct file_mark {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+};
+
 /* A question to all workers; the answers are added up. */
 struct report_question {
     struct list node;
@@ -45,6 +53,7 @@ struct control {
     uv_signal_t signals[5];
     uv_fs_event_t config_watch;
     struct timer config_timer;
+    struct file_mark config_seen, config_loaded;
     char via[32];
     uint64_t started_wall_ms;
     uint64_t stop_asked_ms; /* when the first signal came */

@@ -144,12 +144,13 @@ static const struct child_events child_events = {
     .exited = on_child_exited,
 };
 
-/* libuv waits for those. */
+/* libuv waits for those of checks; the child may have ended since we looked at it, and its status is wanted. */
 static bool is_ours(void *owner, int pid)
 {
     struct control *c = owner;
 
-    return c->apps && apps_own_process(c->apps, pid);
+    return (c->child && child_pid(c->child) == pid) ||
+           (c->apps && apps_own_process(c->apps, pid));
 }
 
 enum err control_start_child(struct control *c, struct why *w)

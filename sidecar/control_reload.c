@@ -1,5 +1,6 @@
 /* A reload: new settings or none. SIGHUP, POST /reload, or the file changed. */
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "sidecar/control_parts.h"
 #include "sidecar/core/log.h"
@@ -74,16 +75,51 @@ enum err control_reload(struct control *c, struct why *w)
 
 /* ---- --watch-config ---- */
 
+/* Not there: as it was, until it is back. */
+static void look_at_config(const struct control *c, struct file_mark *mark)
+{
+    struct stat s;
+
+    if (stat(c->settings->config, &s))
+        return;
+    *mark = (struct file_mark){
+        .device = s.st_dev, .inode = s.st_ino, .size = s.st_size, .changed = s.st_mtim};
+}
+
+static bool is_same(const struct file_mark *a, const struct file_mark *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->changed.tv_sec == b->changed.tv_sec &&
+           a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static void look_soon(struct control *c)
+{
+    if (!timer_active(&c->config_timer))
+        timer_start(&c->config_timer, &c->loop.clock, CONFIG_QUIET_MS);
+}
+
+/* One that looks the same twice is read, once. */
 static void on_quiet(struct timer *t)
 {
     struct control *c = container_of(t, struct control, config_timer);
+    struct file_mark before = c->config_seen;
     struct why w;
 
+    look_at_config(c, &c->config_seen);
+    if (!is_same(&before, &c->config_seen)) {
+        look_soon(c);
+        return;
+    }
+    if (is_same(&c->config_seen, &c->config_loaded))
+        return;
+    c->config_loaded = c->config_seen;
     why_init(&w);
     (void)control_reload(c, &w);
 }
 
-/* The directory is watched: a rename over the file, or a symlink that turns, is a change too. */
+/* The directory is watched: a rename over the file, or a symlink that turns, is a change too. So is everything else
+ * that happens in there, which is not for us. */
 static void on_changed(uv_fs_event_t *handle, const char *name, int events, int status)
 {
     struct control *c = handle->data;
@@ -92,7 +128,7 @@ static void on_changed(uv_fs_event_t *handle, const char *name, int events, int 
     (void)events;
     loop_touch(&c->loop);
     if (status == 0)
-        timer_start(&c->config_timer, &c->loop.clock, CONFIG_QUIET_MS);
+        look_soon(c);
 }
 
 static void directory_of(char *out, size_t size, const char *path)
@@ -113,6 +149,8 @@ enum err control_watch_config(struct control *c, struct why *w)
         return ERR_OK;
     directory_of(directory, sizeof(directory), c->settings->config);
     timer_init(&c->config_timer, on_quiet);
+    look_at_config(c, &c->config_loaded);
+    c->config_seen = c->config_loaded;
     uv_fs_event_init(&c->loop.uv, &c->config_watch);
     c->config_watch.data = c;
     c->config_watched = true;

@@ -109,11 +109,21 @@ static enum err bind_one(struct port *port, const struct settings *s, unsigned s
     return e;
 }
 
-/* [::1] beside 127.0.0.1 is a courtesy where the host has IPv6. */
-static bool may_lack(const struct port *port, const struct settings *s, enum err e)
+static bool is_loopback_of(const struct port *port, int family)
 {
-    return e == ERR_UNAVAILABLE && is_default(port, s) &&
-           port->address.any.sa_family == AF_INET6;
+    return port->address.any.sa_family == family && address_is_loopback(&port->address);
+}
+
+/* [::1] beside 127.0.0.1 is a courtesy where the host has IPv6, also to who wrote both. */
+static bool may_lack(const struct ports *p, const struct port *port)
+{
+    if (!is_loopback_of(port, AF_INET6))
+        return false;
+    for (const struct port *at = p->items; at < port; at++)
+        if (at->use == port->use && at->name == port->name && at->app == port->app &&
+            is_loopback_of(at, AF_INET))
+            return true;
+    return false;
 }
 
 static void drop(struct ports *p, unsigned at)
@@ -129,7 +139,8 @@ static enum err bind_set(struct ports *p, const struct settings *s, unsigned shi
     for (unsigned i = 0; i < p->count;) {
         enum err e = bind_one(&p->items[i], s, shift, w);
 
-        if (may_lack(&p->items[i], s, e)) {
+        if (e == ERR_UNAVAILABLE && may_lack(p, &p->items[i])) {
+            log_info("listen.skipped", "reason=\"%s\"", w->text);
             drop(p, i);
             continue;
         }
@@ -142,7 +153,7 @@ static enum err bind_set(struct ports *p, const struct settings *s, unsigned shi
     return ERR_OK;
 }
 
-enum err ports_bind(struct ports *p, const struct settings *s, struct why *w)
+enum err ports_bind(struct ports *p, struct settings *s, struct why *w)
 {
     enum err e = ERR_OK;
 
@@ -153,8 +164,10 @@ enum err ports_bind(struct ports *p, const struct settings *s, struct why *w)
         e = gather(p, s);
         if (!e)
             e = bind_set(p, s, set * SET_STEP, &was_default, w);
-        if (!e)
+        if (!e) {
+            p->settings = settings_ref(s);
             return ERR_OK;
+        }
         ports_fini(p);
         if (e != ERR_ADDRESS_IN_USE || !was_default)
             return e;
@@ -166,6 +179,7 @@ void ports_fini(struct ports *p)
 {
     close_all(p);
     free(p->items);
+    settings_unref(p->settings);
     *p = (struct ports){0};
 }
 

@@ -2,7 +2,7 @@
  *
  * Ports that somebody asked for are bound or refused with an error that says who holds them. Where only the
  * defaults stand, the next free set is taken (8081/8082, 8091/8092, 8101/8102 ...), so several sidecars on one
- * laptop just work. An address family the host lacks is skipped for the defaults.
+ * laptop just work. [::1] is skipped where the host lacks it and 127.0.0.1 is there too.
  */
 #ifndef SIDECAR_PORTS_H
 #define SIDECAR_PORTS_H
@@ -22,10 +22,11 @@ struct port {
 struct ports {
     struct port *items;
     unsigned count;
-    bool moved; /* not the default set, but a later one */
+    bool moved;                /* not the default set, but a later one */
+    struct settings *settings; /* a reference: names live in them */
 };
 
-enum err ports_bind(struct ports *p, const struct settings *s, struct why *w);
+enum err ports_bind(struct ports *p, struct settings *s, struct why *w);
 /* Closes what was not given away. */
 void ports_fini(struct ports *p);
 /* The first of a use, or NULL. */

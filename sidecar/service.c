@@ -115,12 +115,27 @@ static uint64_t *running_weights(const struct instance_list *list)
     return sums;
 }
 
-void service_update(struct service *s, struct instance_list *list)
+void service_unlearn(struct service *s)
+{
+    for (uint32_t i = 0; i < s->place_count; i++)
+        if (s->places[i])
+            upstream_remove(s->places[i]);
+    free(s->places);
+    free(s->weights);
+    instance_list_unref(s->list);
+    s->places = NULL;
+    s->weights = NULL;
+    s->list = NULL;
+    s->place_count = 0;
+    s->asked_ms = 0;
+}
+
+static enum err use_list(struct service *s, struct instance_list *list)
 {
     struct upstream **places = calloc(list->places ? list->places : 1, sizeof(*places));
 
     if (!places)
-        return; /* the old list goes on serving */
+        return ERR_NO_MEMORY; /* the old list goes on serving */
     keep_known(s, places, list);
     free(s->places);
     free(s->weights);
@@ -130,6 +145,14 @@ void service_update(struct service *s, struct instance_list *list)
     s->places = places;
     s->place_count = list->places;
     s->weights = running_weights(list);
+    return ERR_OK;
+}
+
+/* The one that is here already comes again when another worker asked for it. */
+void service_update(struct service *s, struct instance_list *list)
+{
+    if (list != s->list && use_list(s, list))
+        return;
     if (list->known || list->answered)
         resume_pending(s);
 }
@@ -171,13 +194,7 @@ struct service *service_make(struct slice name, struct settings *settings,
 void service_drop(struct service *s)
 {
     assert(list_empty(&s->pending));
-    for (uint32_t i = 0; i < s->place_count; i++)
-        if (s->places[i])
-            upstream_remove(s->places[i]);
-    free(s->places);
-    free(s->weights);
-    if (s->list)
-        instance_list_unref(s->list);
+    service_unlearn(s);
     settings_unref(s->settings);
     list_remove(&s->node);
     free(s->name);

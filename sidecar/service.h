@@ -74,6 +74,8 @@ struct service *service_make(struct slice name, struct settings *settings,
 void service_drop(struct service *s);
 /* A new list; takes its own reference. Resumes who waited for it. */
 void service_update(struct service *s, struct instance_list *list);
+/* Nobody keeps its list up to date any more: the next request waits for a new one. */
+void service_unlearn(struct service *s);
 /* New settings; policies in flight keep what they took at admission. */
 void service_configure(struct service *s, struct settings *settings,
                        const struct service_settings *policy, unsigned workers);

@@ -67,7 +67,7 @@ static const char *runtime_dir(struct memory *m)
     const char *xdg = getenv("XDG_RUNTIME_DIR");
     char fallback[64];
 
-    if (xdg && *xdg)
+    if (xdg && *xdg == '/') /* a relative one is none (XDG Base Directory) */
         return join(m, xdg, "/csidecar");
     snprintf(fallback, sizeof(fallback), "/tmp/csidecar-%u", (unsigned)getuid());
     return memory_copy(m, slice_of(fallback));
@@ -79,7 +79,7 @@ static const char *state_dir(const struct settings *settings, struct memory *m)
 
     if (settings->state.dir)
         return settings->state.dir;
-    if (xdg && *xdg)
+    if (xdg && *xdg == '/')
         return join(m, xdg, "/csidecar");
     return home && *home ? join(m, home, "/.local/state/csidecar") : NULL;
 }

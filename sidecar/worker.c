@@ -330,12 +330,34 @@ void worker_take_list(struct worker *w, struct instance_list *list)
         service_update(s, list);
 }
 
+/* Several apps may have one name: the port tells them apart. */
+static bool is_app_of(const struct service *app, const struct instance_list *list)
+{
+    const struct address *old = &app->list->instances[0].address;
+
+    return strcmp(app->name, list->service) == 0 &&
+           address_port(old) == address_port(&list->instances[0].address);
+}
+
+void worker_take_app(struct worker *w, struct instance_list *list)
+{
+    list_each(at, after, &w->listenings)
+    {
+        struct listening *l = container_of(at, struct listening, all);
+
+        if (l->app && is_app_of(l->app, list))
+            service_update(l->app, list);
+    }
+}
+
 void worker_take_forget(struct worker *w, struct slice service)
 {
     struct service *s = map_get(&w->services, service);
 
     if (s && is_forgettable(s, loop_now(&w->loop), 0))
         forget(w, s);
+    else if (s)
+        service_unlearn(s);
 }
 
 void worker_take_drain(struct worker *w, bool refuse)

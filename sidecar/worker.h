@@ -82,6 +82,8 @@ enum err worker_listen(struct worker *w, int fd, enum gateway_kind kind, const c
 /* Stop accepting on all listeners of a kind; those who are connected may go on. */
 enum err worker_unlisten(struct worker *w, enum gateway_kind kind);
 enum err worker_update(struct worker *w, struct instance_list *list);
+/* The app behind an ingress has moved to another address (of the same port). */
+enum err worker_update_app(struct worker *w, struct instance_list *list);
 /* The catalog let go of a name: so does the worker, unless it is in use. */
 enum err worker_forget(struct worker *w, const char *service);
 enum err worker_configure(struct worker *w, struct settings *settings);

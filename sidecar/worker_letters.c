@@ -12,6 +12,7 @@ struct worker_letter {
     struct settings *settings;
     struct instance_list *list;
     struct report *report;
+    struct worker_letter *answer; /* memory for it, so that one always comes */
     int fd;
     enum gateway_kind kind;
     bool refuse;
@@ -66,6 +67,22 @@ static void act_update(struct worker *w, struct worker_letter *l)
 enum err worker_update(struct worker *w, struct instance_list *list)
 {
     struct worker_letter *l = letter_new(act_update);
+
+    if (!l)
+        return ERR_NO_MEMORY;
+    l->list = instance_list_ref(list);
+    return post(w, l);
+}
+
+static void act_update_app(struct worker *w, struct worker_letter *l)
+{
+    worker_take_app(w, l->list);
+    instance_list_unref(l->list);
+}
+
+enum err worker_update_app(struct worker *w, struct instance_list *list)
+{
+    struct worker_letter *l = letter_new(act_update_app);
 
     if (!l)
         return ERR_NO_MEMORY;
@@ -255,10 +272,8 @@ void worker_post_ejected(struct worker *w, const char *service, const char *inst
 /* The answer always comes, if need be without a report. */
 static void act_report(struct worker *w, struct worker_letter *l)
 {
-    struct worker_letter *home = letter_home(w, deliver_report);
+    struct worker_letter *home = l->answer;
 
-    if (!home)
-        return;
     home->report = report_make(w, slice_of(l->service));
     mailbox_post(w->control, &home->letter);
 }
@@ -267,8 +282,12 @@ enum err worker_ask_report(struct worker *w, struct slice service)
 {
     struct worker_letter *l = letter_new(act_report);
 
-    if (!l)
+    if (l)
+        l->answer = letter_home(w, deliver_report);
+    if (!l || !l->answer) {
+        free(l);
         return ERR_NO_MEMORY;
+    }
     keep_text(l->service, sizeof(l->service), service);
     return post(w, l);
 }

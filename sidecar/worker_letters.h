@@ -13,6 +13,7 @@ void worker_post_stop(struct worker *w);
 /* On the worker's thread. */
 void worker_take_settings(struct worker *w, struct settings *settings);
 void worker_take_list(struct worker *w, struct instance_list *list);
+void worker_take_app(struct worker *w, struct instance_list *list);
 void worker_take_forget(struct worker *w, struct slice service);
 void worker_take_drain(struct worker *w, bool refuse);
 void worker_close_all(struct worker *w);

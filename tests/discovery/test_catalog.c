@@ -317,6 +317,18 @@ TEST(names_nobody_wants_are_forgotten_and_watched_anew)
     assert_string_equal(world_list("nobody"), " unknown");
 }
 
+TEST(names_no_registry_speaks_of_are_forgotten_too)
+{
+    struct memory_server *a = open_one();
+
+    a->silent = true;
+    world_want("nobody");
+    assert_string_equal(world_list("nobody"), "?");
+    assert_int_equal(a->watches, 1);
+    world_passes(120 * 1000);
+    assert_int_equal(world.forgotten, 1);
+}
+
 TEST(too_many_names_are_refused)
 {
     world.settings.names_limit = 2;
@@ -402,6 +414,7 @@ TESTS(RUN_WITH(knows_nothing_before_it_is_asked), RUN_WITH(lists_what_the_regist
       RUN_WITH(a_removal_after_a_lost_memory_is_believed),
       RUN_WITH(the_last_instance_gone_leaves_a_known_service_for_a_while),
       RUN_WITH(names_nobody_wants_are_forgotten_and_watched_anew),
+      RUN_WITH(names_no_registry_speaks_of_are_forgotten_too),
       RUN_WITH(too_many_names_are_refused),
       RUN_WITH(lists_names_of_all_registries_once_and_sorted),
       RUN_WITH(asks_for_names_again_after_an_outage), RUN_WITH(tells_how_a_registry_does),

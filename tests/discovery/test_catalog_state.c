@@ -206,6 +206,17 @@ TEST(a_broken_file_is_an_empty_one)
     }
 }
 
+TEST(a_fifo_in_its_place_holds_nobody_up)
+{
+    write_state("");
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    open_catalog();
+    want("orders");
+    assert_int_equal(list()->count, 0);
+    close_catalog();
+}
+
 TEST(a_folder_that_cannot_be_written_is_no_error)
 {
     settings.state_file = "/proc/nowhere/orders.json";
@@ -221,4 +232,5 @@ TESTS(RUN_WITH(what_was_known_survives_a_restart_while_the_registry_is_away),
       RUN_WITH(is_written_while_running_for_its_owner_alone),
       RUN_WITH(closes_while_a_write_is_under_way),
       RUN_WITH(a_broken_file_is_an_empty_one),
+      RUN_WITH(a_fifo_in_its_place_holds_nobody_up),
       RUN_WITH(a_folder_that_cannot_be_written_is_no_error))

@@ -1,5 +1,6 @@
 #include "tests/lib/test.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -105,6 +106,27 @@ TEST(sees_the_file_written_anew)
     until_count(2);
 }
 
+static void touch_all_the_time(uv_timer_t *t)
+{
+    (void)t;
+    utimensat(AT_FDCWD, url + sizeof("file:") - 1, NULL, 0);
+}
+
+TEST(sees_a_file_that_is_never_left_alone)
+{
+    uv_timer_t restless;
+
+    run("echo 'orders: [\"127.0.0.1:1\"]' > s.yaml");
+    open_catalog();
+    until_count(1);
+    uv_timer_init(&loop.uv, &restless);
+    uv_timer_start(&restless, touch_all_the_time, 0, 5);
+    run("echo 'orders: [\"127.0.0.1:1\", \"127.0.0.1:2\"]' > s.yaml");
+    until_count(2);
+    uv_close((uv_handle_t *)&restless, NULL);
+    loop_settle(&loop);
+}
+
 TEST(sees_another_file_in_its_place)
 {
     run("echo 'orders: [\"127.0.0.1:1\"]' > s.yaml");
@@ -170,7 +192,9 @@ TEST(a_file_that_goes_keeps_the_list)
     assert_int_equal(list()->count, 1);
 }
 
-TESTS(RUN_WITH(sees_the_file_written_anew), RUN_WITH(sees_another_file_in_its_place),
+TESTS(RUN_WITH(sees_the_file_written_anew),
+      RUN_WITH(sees_a_file_that_is_never_left_alone),
+      RUN_WITH(sees_another_file_in_its_place),
       RUN_WITH(sees_a_mounted_config_map_change),
       RUN_WITH(a_broken_file_keeps_the_last_good_list_and_says_where),
       RUN_WITH(is_believed_at_once_when_it_was_mended_and_is_shorter),

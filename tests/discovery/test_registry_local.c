@@ -165,6 +165,22 @@ TEST(a_stopped_writer_expires_and_comes_back)
     until_count(1);
 }
 
+/* Nothing is told of that: it is seen when its time is up. */
+TEST(a_record_given_to_somebody_else_does_not_count)
+{
+    char path[256];
+
+    if (geteuid() != 0)
+        skip();
+    snprintf(path, sizeof path, "%s/orders@one.json", folder);
+    watch_writer(300, false);
+    assert_int_equal(chown(path, 65534, (gid_t)-1), 0);
+    until_count(0);
+    assert_int_equal(chown(path, geteuid(), (gid_t)-1), 0);
+    local_world_run("touch registry/orders@one.json"); /* closes it: that is told */
+    until_count(1);
+}
+
 TEST(files_of_the_dead_are_removed)
 {
     char path[256];
@@ -324,6 +340,7 @@ TEST(only_names_of_records_are_looked_at)
 TESTS(RUN_WITH(kill_9_shows_at_once),
       RUN_WITH(a_child_of_the_dead_writer_does_not_keep_its_record),
       RUN_WITH(a_stopped_writer_expires_and_comes_back),
+      RUN_WITH(a_record_given_to_somebody_else_does_not_count),
       RUN_WITH(files_of_the_dead_are_removed),
       RUN_WITH(what_died_while_nobody_looked_is_not_found),
       RUN_WITH(a_crowd_that_comes_and_goes_is_counted_right),
