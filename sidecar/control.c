@@ -120,7 +120,15 @@ static void on_reported(void *owner, struct worker *by, struct report *r)
     report_free(r);
 }
 
+/* Without its endpoint a sidecar is of no use. */
+static void on_failed(void *owner, struct worker *by, const char *reason)
+{
+    (void)by;
+    control_give_up(owner, reason, 125);
+}
+
 static const struct worker_events worker_events = {
+    .failed = on_failed,
     .want = on_want,
     .ejected = on_ejected,
     .reported = on_reported,
@@ -389,11 +397,7 @@ int control_run(struct settings *settings, struct settings_input *input)
         return 125;
     }
     if (assemble(&c, &why_text)) {
-        log_error("start.failed", "reason=\"%s\"", why_text.text);
-        fprintf(stderr, "csidecar: %s\n", why_text.text);
-        c.exit_code = c.exit_code ? c.exit_code : 125;
-        c.failed = true;
-        drain_now(&c.drain);
+        control_give_up(&c, why_text.text, c.exit_code ? c.exit_code : 125);
     } else {
         say_where(&c);
     }

@@ -1,5 +1,6 @@
 /* Signals, the child, the drain, and the orderly end. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "sidecar/control_parts.h"
@@ -125,6 +126,23 @@ void control_drain(struct control *c)
     drain_start(&c->drain, c->settings->drain.settle, c->settings->drain.finish);
 }
 
+/* Said once: in the log, or plainly where there is none. */
+void control_give_up(struct control *c, const char *reason, int exit_code)
+{
+    char text[1024];
+
+    if (c->failed)
+        return;
+    if (log_enabled(LOG_ERROR))
+        log_error("start.failed", "reason=\"%s\"",
+                  log_quote(text, sizeof(text), slice_of(reason)));
+    else
+        fprintf(stderr, "csidecar: %s\n", reason);
+    drain_now(&c->drain);
+    c->exit_code = exit_code;
+    c->failed = true;
+}
+
 /* ---- the child ---- */
 
 static void on_child_exited(void *owner, int exit_code)
@@ -132,7 +150,8 @@ static void on_child_exited(void *owner, int exit_code)
     struct control *c = owner;
     bool asked = drain_is_on(&c->drain);
 
-    c->exit_code = asked ? 0 : exit_code;
+    if (!c->failed)
+        c->exit_code = asked ? 0 : exit_code;
     log_info("child.exited", "code=%d", exit_code);
     if (c->apps)
         apps_gone(c->apps, "the app has exited");

@@ -4,6 +4,8 @@
 
 #include "sidecar/control.h"
 
+/* The start did not come off: ends at once. */
+void control_give_up(struct control *c, const char *reason, int exit_code);
 void control_init_drain(struct control *c);
 enum err control_start_child(struct control *c, struct why *w);
 enum err control_watch_signals(struct control *c, struct why *w);

@@ -67,15 +67,18 @@ static void close_all(struct ports *p)
     }
 }
 
-static const char *setting_of(enum port_use use)
+static void blame_setting(const struct port *port, struct why *w)
 {
     static const char *const names[] = {
-        [PORT_LOCAL] = "proxy.listen",     [PORT_SERVICE] = "services.NAME.listen",
+        [PORT_LOCAL] = "proxy.listen",     [PORT_SERVICE] = "services",
         [PORT_INGRESS] = "ingress.listen", [PORT_ADMIN] = "admin.listen",
         [PORT_PROBES] = "probes.listen",
     };
 
-    return names[use];
+    if (port->use == PORT_SERVICE)
+        why_in(w, "services.%s.listen", port->name);
+    else
+        why_in(w, "%s", names[port->use]);
 }
 
 /* A default port gives way to the app's own, which may not be listening yet. */
@@ -93,7 +96,6 @@ static enum err bind_one(struct port *port, const struct settings *s, unsigned s
     bool shared = s->proxy.workers > 1 && !address_is_path(&port->address) &&
                   port->use != PORT_ADMIN && port->use != PORT_PROBES;
     struct address a = port->address;
-    char text[ADDRESS_TEXT];
     enum err e;
 
     if (is_default(port, s)) {
@@ -105,7 +107,7 @@ static enum err bind_one(struct port *port, const struct settings *s, unsigned s
     if (!e)
         port->address = a;
     else
-        why_in(w, "%s: %s", setting_of(port->use), address_format(&a, text));
+        blame_setting(port, w);
     return e;
 }
 

@@ -27,6 +27,8 @@ struct worker_events {
                     struct slice instance);
     /* The report asked for is there; the receiver frees it (report_free). */
     void (*reported)(void *owner, struct worker *by, struct report *r);
+    /* It could not do what worker_listen() asked for. May be NULL. */
+    void (*failed)(void *owner, struct worker *by, const char *reason);
 };
 
 struct worker {

@@ -1,6 +1,7 @@
 #include "sidecar/worker_letters.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "sidecar/downstream.h"
 
@@ -176,7 +177,7 @@ static void act_listen(struct worker *w, struct worker_letter *l)
 
     why_init(&why);
     if (listening_open(w, l->fd, l->kind, l->service, l->list, &why))
-        log_error("listen.failed", "reason=\"%s\"", why.text);
+        worker_post_failed(w, why.text);
 }
 
 enum err worker_listen(struct worker *w, int fd, enum gateway_kind kind, const char *name,
@@ -184,8 +185,11 @@ enum err worker_listen(struct worker *w, int fd, enum gateway_kind kind, const c
 {
     struct worker_letter *l = letter_new(act_listen);
 
-    if (!l)
+    if (!l) {
+        close(fd);
+        instance_list_unref(app);
         return ERR_NO_MEMORY;
+    }
     l->fd = fd;
     l->kind = kind;
     l->list = app;
@@ -248,6 +252,15 @@ static struct worker_letter *letter_home(struct worker *w,
     return l;
 }
 
+static void deliver_failed(struct letter *letter, void *owner)
+{
+    struct worker_letter *l = container_of(letter, struct worker_letter, letter);
+
+    if (l->worker->events->failed)
+        l->worker->events->failed(owner, l->worker, l->instance);
+    free(l);
+}
+
 void worker_post_want(struct worker *w, const char *service)
 {
     struct worker_letter *l = letter_home(w, deliver_want);
@@ -266,6 +279,17 @@ void worker_post_ejected(struct worker *w, const char *service, const char *inst
         return;
     keep_text(l->service, sizeof(l->service), slice_of(service));
     keep_text(l->instance, sizeof(l->instance), slice_of(instance));
+    mailbox_post(w->control, &l->letter);
+}
+
+void worker_post_failed(struct worker *w, const char *reason)
+{
+    struct worker_letter *l = letter_home(w, deliver_failed);
+
+    log_error("listen.failed", "worker=%u reason=\"%s\"", w->number, reason);
+    if (!l)
+        return;
+    keep_text(l->instance, sizeof(l->instance), slice_of(reason));
     mailbox_post(w->control, &l->letter);
 }
 

@@ -7,6 +7,8 @@
 /* From the worker to the control loop. Without memory nothing is sent: wants are repeated, ejections local. */
 void worker_post_want(struct worker *w, const char *service);
 void worker_post_ejected(struct worker *w, const char *service, const char *instance);
+/* It could not begin to accept. */
+void worker_post_failed(struct worker *w, const char *reason);
 /* From the control loop: the last letter. */
 void worker_post_stop(struct worker *w);
 

@@ -39,7 +39,8 @@ static void on_reported(void *owner, struct worker *by, struct report *r)
     scene.report = r;
 }
 
-static const struct worker_events events = {on_want, on_ejected, on_reported};
+static const struct worker_events events = {
+    .want = on_want, .ejected = on_ejected, .reported = on_reported};
 
 static struct settings *parse(const char *yaml)
 {
