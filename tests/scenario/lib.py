@@ -458,6 +458,11 @@ class Sidecar:
             answer = connection.getresponse()
             return answer.status, answer.read()
 
+    def admin_json(self, target):
+        status, body = self.admin(target)
+        assert status == 200, body
+        return json.loads(body)
+
 
 def problem(response, status, code):
     """It is one of our own answers (RFC 9457), with this code."""
