@@ -152,8 +152,10 @@ void access_log_write(struct access_log *a, const struct call *c)
         add_json(&a->lines, &e, c);
     else
         add_text(&a->lines, &e, c);
-    if (a->lines.failed)
+    if (a->lines.failed) {
+        a->lines.size = before; /* no half lines */
         a->dropped++;
+    }
     if (a->lines.failed || a->lines.size >= FLUSH_BYTES)
         access_log_flush(a);
     else if (before == 0)

@@ -18,7 +18,8 @@ bool balancer_usable(struct service *s, const struct exchange *x, uint32_t posit
     if (level == PICK_FRESH && exchange_tried(x, i->index))
         return false;
     u = service_peek(s, position);
-    return !u || outlier_allows(&u->outlier, clock_now(s->clock));
+    return !u || s->policy->outlier.rule.failures == 0 ||
+           outlier_allows(&u->outlier, clock_now(s->clock));
 }
 
 /* A position in proportion to its weight. `at` is below the sum of all weights. */
@@ -196,18 +197,19 @@ const struct balancer_ops *balancer_of(int kind)
 }
 
 /* Below `panic` percent healthy, ejections no longer count: sending everything to the few would fell them. */
-static bool is_panic(const struct service *s)
+static bool is_panic(struct service *s)
 {
-    uint32_t count = service_count(s);
+    uint32_t count = service_count(s), ejected = service_ejected(s);
 
-    return (uint64_t)(count - s->ejected) * 100 < (uint64_t)count * s->policy->panic;
+    return ejected &&
+           (uint64_t)(count - ejected) * 100 < (uint64_t)count * s->policy->panic;
 }
 
 uint32_t balancer_pick(struct service *s, const struct exchange *x)
 {
     uint32_t position = NO_POSITION;
 
-    if (s->ejected && is_panic(s) && x->tried_count == 0)
+    if (s->ejected && x->tried_count == 0 && is_panic(s))
         return s->balancer->pick(s, x, PICK_ANY);
     for (enum pick_level level = PICK_FRESH;
          level < PICK_LEVELS && position == NO_POSITION; level++)

@@ -56,6 +56,8 @@ struct call {
     bool rate_paused;   /* down_paused, now or earlier in the rate window */
     uint64_t rate_mark; /* body bytes at the start of the rate window */
     struct timer rate;
+    struct timer sending; /* a body on its way out, that takes some time */
+    size_t unsent;        /* when it was looked at last; then of the answer, for `idle` */
 
     /* The response. */
     const struct http_head *response; /* lent during its callback only */

@@ -7,6 +7,8 @@
 #include "sidecar/port.h"
 #include "sidecar/worker.h"
 
+enum { FINISH_MS = 5000 }; /* for a chunk of what is queued to go */
+
 static struct connection *of_stream(struct stream *s)
 {
     return container_of(s, struct connection, socket.stream);
@@ -38,7 +40,8 @@ static void on_ended(struct stream *s, enum err e)
         port_upstream_ended(c->call, e);
         return;
     }
-    pool_learn_end(c->upstream, loop_now(&c->worker->loop) - c->idle_since_ms);
+    if (!c->finishing)
+        pool_learn_end(c->upstream, loop_now(&c->worker->loop) - c->idle_since_ms);
     connection_close(c);
 }
 
@@ -73,12 +76,28 @@ static void on_connected(struct socket *s, enum err e)
         connection_close(c);
 }
 
+static void on_finishing(struct connection *c)
+{
+    size_t queued = stream_queued(&c->socket.stream);
+
+    if (queued == 0 || queued == c->queued) {
+        connection_close(c);
+        return;
+    }
+    c->queued = queued;
+    timer_start(&c->timer, &c->worker->loop.clock, FINISH_MS);
+}
+
 /* Not connected yet: too late. Idle: has it been for too long? In use: look again later. */
 static void on_timer(struct timer *t)
 {
     struct connection *c = container_of(t, struct connection, timer);
     uint64_t now = loop_now(&c->worker->loop), limit = c->upstream->idle_limit_ms;
 
+    if (c->finishing) {
+        on_finishing(c);
+        return;
+    }
     if (!c->connected && c->call) {
         port_connected(c->call, ERR_CONNECT_TIMEOUT);
         return;
@@ -110,6 +129,17 @@ void connection_abort(struct connection *c)
 {
     end_use(c);
     stream_abort(&c->socket.stream);
+}
+
+void connection_finish(struct connection *c)
+{
+    c->call = NULL;
+    c->finishing = true;
+    c->queued = stream_queued(&c->socket.stream);
+    if (c->queued == 0)
+        connection_close(c);
+    else
+        timer_start(&c->timer, &c->worker->loop.clock, FINISH_MS);
 }
 
 struct connection *connection_open(struct worker *w, struct upstream *u,

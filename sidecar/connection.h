@@ -27,6 +27,8 @@ struct connection {
     uint32_t uses;
     bool connected;
     bool closing;
+    bool finishing;
+    size_t queued; /* finishing: when it was looked at last */
 };
 
 /* Starts connecting for `call`: port_connected() comes. NULL: failed at once, *e says why. */
@@ -36,5 +38,7 @@ struct connection *connection_open(struct worker *w, struct upstream *u,
 /* Silent from now on; goes when the socket has closed. */
 void connection_close(struct connection *c);
 void connection_abort(struct connection *c);
+/* Its FIN was sent, or waits behind what is queued: closes once that has gone, or moves no more. */
+void connection_finish(struct connection *c);
 
 #endif

@@ -174,8 +174,8 @@ static void write_refusal(struct downstream *d)
 
     text_init(&message, 16 * 1024);
     reply_problem(d->call, &message);
-    if (!message.failed)
-        (void)stream_write(&d->socket.stream, text_slice(&message));
+    (void)stream_write(&d->socket.stream,
+                       message.failed ? reply_without_memory() : text_slice(&message));
     text_fini(&message);
 }
 
@@ -281,7 +281,8 @@ static void feed(struct downstream *d, struct slice bytes)
         if (!d->call)
             d->call = call_take(d->worker, d);
         if (!d->call) {
-            downstream_close(d);
+            (void)stream_write(&d->socket.stream, reply_without_memory());
+            linger(d);
             return;
         }
         bytes = feed_once(d, bytes);
@@ -300,9 +301,9 @@ static void on_data(struct stream *s, struct slice bytes)
 {
     struct downstream *d = of_stream(s);
 
-    d->active_ms = loop_now(&d->worker->loop);
     if (d->lingering)
         return;
+    d->active_ms = loop_now(&d->worker->loop);
     if (d->call && d->call->tunnel && d->call->request_read)
         port_tunnel_data(d->call, bytes);
     else
@@ -430,10 +431,14 @@ static void on_half_closed(struct downstream *d)
 
 static void on_linger(struct downstream *d)
 {
-    uint64_t idle = loop_now(&d->worker->loop) - d->active_ms;
+    uint64_t now = loop_now(&d->worker->loop);
+    uint64_t limit = d->worker->settings->defaults.idle_timeout;
+    size_t queued = stream_queued(&d->socket.stream);
 
-    if (stream_queued(&d->socket.stream) > 0 &&
-        idle < d->worker->settings->defaults.idle_timeout)
+    if (queued != d->mark)
+        d->active_ms = now;
+    d->mark = queued;
+    if (queued > 0 && (limit == 0 || now - d->active_ms < limit))
         set_timer(d, TIMER_LINGER, LINGER_MS);
     else
         downstream_close(d);

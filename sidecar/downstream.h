@@ -27,7 +27,8 @@ struct downstream {
     struct list advance; /* in the worker's ring of those whose next request waits */
     struct timer timer;  /* started seldom: it looks at active_ms */
     uint64_t active_ms;
-    uint64_t mark; /* HALF_CLOSED: bytes_out when it was looked at last */
+    uint64_t
+        mark; /* when it was looked at last: HALF_CLOSED: bytes_out; LINGER: bytes queued */
     uint8_t timer_mode;
     bool feeding;
     bool half_closed;

@@ -26,4 +26,5 @@ void policies_configure(struct policies *p, const struct service_settings *setti
 {
     p->limit.in_flight_max = share(settings->limits.in_flight, workers);
     p->limit.waiting_max = share(settings->limits.waiting, workers);
+    policy_limit_hand_over(&p->limit);
 }

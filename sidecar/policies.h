@@ -62,6 +62,8 @@ void policies_configure(struct policies *p, const struct service_settings *setti
 
 void policy_deadline_init(struct policy_deadline *p);
 void policy_limit_init(struct policy_limit *p);
+/* There are free slots, perhaps: to those who wait longest. */
+void policy_limit_hand_over(struct policy_limit *p);
 void policy_retry_init(struct policy_retry *p, struct service *s);
 void policy_balance_init(struct policy_balance *p, struct service *s);
 void policy_try_timeout_init(struct policy_try_timeout *p, struct service *s);

@@ -106,37 +106,18 @@ static enum outlier_outcome outcome_of(const struct exchange *x)
     }
 }
 
-/* At most max_ejected percent at once, and never the last one. */
-static bool may_eject(const struct service *s)
-{
-    uint32_t count = service_count(s);
-
-    return s->ejected + 1 < count &&
-           (s->ejected + 1) * 100ULL <= (uint64_t)count * s->policy->outlier.max_ejected;
-}
-
-static void count_ejected(struct service *s)
-{
-    s->ejected = 0;
-    for (uint32_t i = 0; i < s->place_count; i++)
-        if (s->places[i] && s->places[i]->outlier.state == OUTLIER_OPEN)
-            s->ejected += clock_now(s->clock) < s->places[i]->outlier.until_ms;
-}
-
 static void learn(struct service *s, struct upstream *u, const struct exchange *x)
 {
     struct outlier_settings rule = s->policy->outlier.rule;
     enum outlier_outcome outcome = outcome_of(x);
 
     u->failures += outcome == OUTCOME_FAILED;
-    if (outcome == OUTCOME_FAILED) {
-        count_ejected(s);
-        if (u->outlier.state == OUTLIER_CLOSED && !may_eject(s))
-            rule.failures = UINT32_MAX;
-    }
+    if (outcome == OUTCOME_FAILED && u->outlier.state == OUTLIER_CLOSED &&
+        rule.failures && !service_may_eject(s))
+        rule.failures = UINT32_MAX;
     if (outlier_report(&u->outlier, &rule, clock_now(s->clock), x->ticket, outcome)) {
         s->stats.ejections++;
-        s->ejected++;
+        service_count_ejected(s);
         log_warn("instance.ejected", "service=%s instance=%s reason=%s for=%llums",
                  s->name, u->id, err_code(x->error),
                  (unsigned long long)(u->outlier.until_ms - clock_now(s->clock)));

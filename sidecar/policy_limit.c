@@ -30,14 +30,11 @@ static enum verdict limit_admit(struct policy *policy, struct exchange *x)
     return HOLD;
 }
 
-static void hand_over(struct policy_limit *p)
+void policy_limit_hand_over(struct policy_limit *p)
 {
     struct list *first;
 
-    if (p->in_flight >= p->in_flight_max)
-        return;
-    first = list_pop_front(&p->queue);
-    if (first) {
+    while (p->in_flight < p->in_flight_max && (first = list_pop_front(&p->queue))) {
         struct exchange *next = container_of(first, struct exchange, waiting);
 
         p->waiting--;
@@ -59,7 +56,7 @@ static void limit_settle(struct policy *policy, struct exchange *x)
     timer_stop(&x->hold, x->clock);
     x->in_flight = false;
     p->in_flight--;
-    hand_over(p);
+    policy_limit_hand_over(p);
 }
 
 static const struct policy_ops limit_ops = {

@@ -4,25 +4,20 @@
 #include "sidecar/worker.h"
 
 enum {
-    /* Idle for this long, a close may have come that libuv has not told: ask the kernel. */
-    QUIET_AFTER_MS = 50,
-    QUIET_AFTER_CAREFUL_MS = 5,
     LIMIT_LEAST_MS = 100,
     LIMIT_MOST_MS = 10 * 60 * 1000,
 };
 
-static bool is_usable(struct connection *c, uint64_t now, bool careful)
+static bool is_usable(struct connection *c, uint64_t now, uint64_t trusted_ms)
 {
     uint64_t idle = now - c->idle_since_ms;
 
     if (idle >= c->upstream->idle_limit_ms)
         return false;
-    if (idle < (careful ? QUIET_AFTER_CAREFUL_MS : QUIET_AFTER_MS))
-        return true;
-    return socket_is_quiet(&c->socket);
+    return idle < trusted_ms || socket_is_quiet(&c->socket);
 }
 
-struct connection *pool_lease(struct upstream *u, uint64_t now, bool careful)
+struct connection *pool_lease(struct upstream *u, uint64_t now, uint64_t trusted_ms)
 {
     struct list *first;
 
@@ -30,7 +25,7 @@ struct connection *pool_lease(struct upstream *u, uint64_t now, bool careful)
         struct connection *c = container_of(first, struct connection, idle);
 
         u->idle_count--;
-        if (is_usable(c, now, careful))
+        if (is_usable(c, now, trusted_ms))
             return c;
         connection_close(c);
     }

@@ -13,8 +13,11 @@
 
 struct connection;
 
-/* The warmest usable idle connection, or NULL. `careful`: a repeated send is not possible, so look twice. */
-struct connection *pool_lease(struct upstream *u, uint64_t now, bool careful);
+enum { POOL_TRUST_MS = 50, POOL_TRUST_LITTLE_MS = 5 };
+
+/* The warmest usable idle connection, or NULL. Idle for `trusted_ms` or longer, a close may have come that libuv has
+ * not told yet: then the kernel is asked. */
+struct connection *pool_lease(struct upstream *u, uint64_t now, uint64_t trusted_ms);
 /* It has nothing under way. Kept, or closed when the pool is full or the instance is gone. */
 void pool_return(struct connection *c, uint64_t now);
 /* It died or was closed while idle. */

@@ -1,4 +1,4 @@
-/* port_internal.h - between the halves of the port: port_request.c, port_response.c, port_tunnel.c. */
+/* port_internal.h - between the parts of the port: port_request.c, port_response.c, port_tunnel.c, port_pace.c. */
 #ifndef SIDECAR_PORT_INTERNAL_H
 #define SIDECAR_PORT_INTERNAL_H
 
@@ -16,7 +16,11 @@ enum err port_trailer_text(struct call *c, const struct http_field *fields,
 void port_pause_down(struct call *c);
 void port_resume_down(struct call *c);
 void port_pause_up(struct call *c);
-void port_watch_idle(struct call *c);
+/* Each of these may be called again while it watches. */
+void port_watch_rate(struct call *c);    /* does the client send? */
+void port_watch_sending(struct call *c); /* does the instance take it? */
+void port_watch_idle(struct call *c);    /* does the answer, or the tunnel, move? */
+void port_stop_watching(struct call *c);
 /* Bytes from the instance in a tunnel, and their end. */
 void port_tunnel_up_data(struct call *c, struct slice bytes);
 void port_tunnel_up_ended(struct call *c, enum err e);

@@ -79,11 +79,11 @@ static void read_upgrade(struct call *c, const struct http_head *h,
             c->upgrade = arena_copy(&c->arena, asked);
 }
 
-static struct service *find_service(struct call *c, struct slice name)
+static struct service *find_service(struct call *c, struct slice name, enum err *e)
 {
     struct listening *l = c->down->listening;
 
-    return l->app ? l->app : worker_service(c->worker, name);
+    return l->app ? l->app : worker_service(c->worker, name, e);
 }
 
 static struct slice fixed_host(const struct service *s)
@@ -153,9 +153,9 @@ static enum err route_call(struct call *c, const struct http_head *h)
         c->text.line = r.target;
         return ERR_NO_ROUTE;
     }
-    s = find_service(c, r.service);
+    s = find_service(c, r.service, &e);
     if (!s)
-        return ERR_NO_MEMORY;
+        return e;
     begin_service(c, s);
     c->service_name = slice_of(s->name);
     read_hash(c, h, s->policy);
@@ -199,6 +199,14 @@ static enum when port_route(struct exchange *x)
     return x->error ? FAILED : NOW;
 }
 
+/* How long may a connection have been idle to be used unseen? The less another attempt is possible, the less. */
+static uint64_t trusted_ms(const struct exchange *x)
+{
+    if (x->attempts > 1)
+        return 0;
+    return x->idempotent ? POOL_TRUST_MS : POOL_TRUST_LITTLE_MS;
+}
+
 static enum when port_lease(struct exchange *x)
 {
     struct call *c = call_of(x);
@@ -209,7 +217,7 @@ static enum when port_lease(struct exchange *x)
     size = size < sizeof(c->instance_id) ? size : sizeof(c->instance_id) - 1;
     memcpy(c->instance_id, u->id, size);
     c->instance_id[size] = '\0';
-    c->up = pool_lease(u, loop_now(&c->worker->loop), !x->idempotent);
+    c->up = pool_lease(u, loop_now(&c->worker->loop), trusted_ms(x));
     if (c->up) {
         c->up->call = c;
         x->service->stats.reuses++;
@@ -362,6 +370,7 @@ static enum when port_send(struct exchange *x)
     trim_replay(c);
     if (!stream_full(&c->up->socket.stream))
         resume_down(c);
+    port_watch_sending(c);
     return LATER;
 }
 
@@ -447,41 +456,12 @@ enum err port_request_end(struct call *c)
     return ERR_OK;
 }
 
-/* The client sends too little, though nobody keeps it from sending. */
-static void on_rate(struct timer *t)
-{
-    struct call *c = container_of(t, struct call, rate);
-    const struct limit_settings *limits = &c->worker->settings->limits;
-
-    if (!c->rate_paused && !c->expects &&
-        c->bytes_in - c->rate_mark < limits->body_rate) {
-        c->hint = "the body came too slowly";
-        port_refuse(c, ERR_REQUEST_TIMEOUT);
-        return;
-    }
-    c->rate_mark = c->bytes_in;
-    c->rate_paused = c->down_paused;
-    timer_start(t, &c->worker->loop.clock, limits->body_window);
-}
-
-static void watch_rate(struct call *c)
-{
-    const struct limit_settings *limits = &c->worker->settings->limits;
-
-    if (c->request_read || c->framing == BODY_NONE || limits->body_rate == 0 ||
-        timer_active(&c->rate))
-        return;
-    timer_init(&c->rate, on_rate);
-    c->rate_mark = c->bytes_in;
-    timer_start(&c->rate, &c->worker->loop.clock, limits->body_window);
-}
-
 void port_request_flush(struct call *c)
 {
     uint64_t before = c->out.written;
     enum err e;
 
-    watch_rate(c);
+    port_watch_rate(c);
     if (!c->out_started)
         return;
     e = c->out_broken ? ERR_OK : flush(c);
@@ -494,6 +474,7 @@ void port_request_flush(struct call *c)
         exchange_progress(&c->x);
     if (stream_full(&c->up->socket.stream))
         pause_down(c);
+    port_watch_sending(c);
 }
 
 void port_refuse(struct call *c, enum err e)

@@ -180,8 +180,8 @@ enum when port_relay(struct exchange *x)
     struct slice head;
 
     c->status = c->response->status;
-    c->close_down |=
-        framing == BODY_TO_END || c->worker->draining || (c->expects && !c->request_read);
+    c->close_down |= framing == BODY_TO_END || c->worker->draining ||
+                     (!c->request_read && (c->expects || c->status >= 400));
     rules = rules_of(c, framing);
     head = rewrite_response(&c->arena, c->response, &rules);
     if (!head.base) {
@@ -192,31 +192,6 @@ enum when port_relay(struct exchange *x)
     x->answered = true;
     x->error = ERR_OK;
     return LATER;
-}
-
-static void on_idle(struct timer *t)
-{
-    struct call *c = container_of(t, struct call, idle);
-    const struct service_settings *policy = c->x.service->policy;
-    uint64_t limit = c->tunnel ? policy->tunnel_idle_timeout : policy->idle_timeout;
-    uint64_t idle = loop_now(&c->worker->loop) - c->moved_ms;
-
-    if (limit && idle >= limit)
-        exchange_fail(&c->x, ERR_IDLE);
-    else
-        timer_start(t, clock_of(c), limit ? limit - idle : 60 * 1000);
-}
-
-/* Long answers only: it is started when one feeding was not enough. */
-void port_watch_idle(struct call *c)
-{
-    const struct service_settings *policy = c->x.service->policy;
-    uint64_t limit = c->tunnel ? policy->tunnel_idle_timeout : policy->idle_timeout;
-
-    if (timer_active(&c->idle) || limit == 0)
-        return;
-    timer_init(&c->idle, on_idle);
-    timer_start(&c->idle, clock_of(c), limit);
 }
 
 void port_pause_up(struct call *c)
@@ -334,6 +309,8 @@ void port_drop(struct exchange *x)
     timer_stop(&c->idle, clock_of(c));
     if (is_reusable(c))
         pool_return(up, loop_now(&c->worker->loop));
+    else if (c->tunnel_up_ended && c->tunnel_down_ended)
+        connection_finish(up);
     else
         connection_close(up);
     c->out_started = false;
@@ -347,6 +324,7 @@ static unsigned reply_body(struct call *c, struct text *message)
 
     text_init(&body, REPLY_LIMIT);
     status = reply_own(c, c->text.line, &body);
+    message->failed = body.failed;
     reply_message(message, status, SLICE("application/json"), SLICE(""),
                   text_slice(&body), c->close_down, c->method == METHOD_HEAD);
     text_fini(&body);
@@ -380,7 +358,12 @@ enum when port_reply(struct exchange *x)
     c->status = write_reply(c, &message);
     if (c->form == ROUTE_OWN && x->error == ERR_NO_ROUTE)
         x->error = ERR_OK;
-    if (message.failed || stream_write(client(c), text_slice(&message)))
+    if (message.failed) {
+        c->close_down = true;
+        c->status = 503;
+    }
+    if (stream_write(client(c),
+                     message.failed ? reply_without_memory() : text_slice(&message)))
         c->close_down = true;
     text_fini(&message);
     port_resume_down(c);
@@ -413,8 +396,9 @@ void port_finished(struct exchange *x)
 {
     struct call *c = call_of(x);
 
-    timer_stop(&c->rate, clock_of(c));
-    timer_stop(&c->idle, clock_of(c));
+    port_stop_watching(c);
+    if (c->status == 0)
+        c->status = (unsigned)err_status(x->error);
     c->outcome = x->error;
     c->abort_down |= x->error == ERR_CLIENT_GONE;
     count(c);

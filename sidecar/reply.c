@@ -3,12 +3,12 @@
 #include "sidecar/downstream.h"
 #include "sidecar/worker.h"
 
-static void add_instances(const struct service *s, struct text *out)
+static void add_instances(struct service *s, struct text *out)
 {
-    uint32_t known = service_count(s);
+    uint32_t known = service_count(s), ejected = service_ejected(s);
 
     text_addf(out, ",\"instances\":{\"known\":%u,\"healthy\":%u,\"ejected\":%u}", known,
-              known - s->ejected, s->ejected);
+              known - ejected, ejected);
 }
 
 void reply_problem_body(const struct call *c, struct text *out)
@@ -71,11 +71,18 @@ void reply_problem(const struct call *c, struct text *out)
     text_init(&fields, 1024);
     reply_problem_body(c, &body);
     add_fields(c, &fields);
+    out->failed |= body.failed || fields.failed;
     reply_message(out, (unsigned)err_status(c->x.error),
                   SLICE("application/problem+json"), text_slice(&fields),
                   text_slice(&body), c->close_down, c->method == METHOD_HEAD);
     text_fini(&body);
     text_fini(&fields);
+}
+
+struct slice reply_without_memory(void)
+{
+    return SLICE("HTTP/1.1 503 Service Unavailable\r\ncsidecar-error: out_of_memory\r\n"
+                 "Content-Length: 0\r\nConnection: close\r\n\r\n");
 }
 
 static void add_service(const struct service *s, struct text *out)

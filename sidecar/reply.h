@@ -12,6 +12,8 @@ void reply_message(struct text *out, unsigned status, struct slice content_type,
                    struct slice fields, struct slice body, bool close, bool head_only);
 /* The problem as a whole message. */
 void reply_problem(const struct call *c, struct text *out);
+/* For when there is no memory for any other. */
+struct slice reply_without_memory(void);
 /* What stands under /_csidecar; returns the status. */
 unsigned reply_own(const struct call *c, struct slice path, struct text *body);
 

@@ -232,5 +232,7 @@ enum err report_merge(struct report *into, const struct report *from)
         else
             e = add_service(into, &from->services[i]);
     }
+    if (!e)
+        qsort(into->services, into->service_count, sizeof(*into->services), by_name);
     return e;
 }

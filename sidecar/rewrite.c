@@ -90,7 +90,8 @@ static const uint64_t request_dropped =
 
 static const uint64_t response_dropped =
     BIT(CONNECTION) | BIT(KEEP_ALIVE) | BIT(PROXY_CONNECTION) | BIT(TE) |
-    BIT(TRANSFER_ENCODING) | BIT(UPGRADE) | BIT(CSIDECAR_INSTANCE) | BIT(HTTP2_SETTINGS);
+    BIT(TRANSFER_ENCODING) | BIT(UPGRADE) | BIT(CSIDECAR_ATTEMPTS) |
+    BIT(CSIDECAR_INSTANCE) | BIT(HTTP2_SETTINGS);
 
 static bool is_dropped(const struct http_head *h, const struct http_field *f,
                        uint64_t dropped)

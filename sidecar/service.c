@@ -127,6 +127,7 @@ void service_unlearn(struct service *s)
     s->weights = NULL;
     s->list = NULL;
     s->place_count = 0;
+    s->ejected = 0;
     s->asked_ms = 0;
 }
 
@@ -145,6 +146,7 @@ static enum err use_list(struct service *s, struct instance_list *list)
     s->places = places;
     s->place_count = list->places;
     s->weights = running_weights(list);
+    service_count_ejected(s);
     return ERR_OK;
 }
 
@@ -185,6 +187,7 @@ struct service *service_make(struct slice name, struct settings *settings,
     s->clock = clock;
     s->random = random;
     list_init(&s->node);
+    list_init(&s->unlisted);
     list_init(&s->pending);
     policies_init(&s->policies, s);
     service_configure(s, settings, policy, workers);
@@ -197,8 +200,39 @@ void service_drop(struct service *s)
     service_unlearn(s);
     settings_unref(s->settings);
     list_remove(&s->node);
+    list_remove(&s->unlisted);
     free(s->name);
     free(s);
+}
+
+void service_count_ejected(struct service *s)
+{
+    s->ejected = 0;
+    s->ejected_until_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < s->place_count; i++) {
+        const struct outlier *o = s->places[i] ? &s->places[i]->outlier : NULL;
+
+        if (!o || o->state != OUTLIER_OPEN || clock_now(s->clock) >= o->until_ms)
+            continue;
+        s->ejected++;
+        if (o->until_ms < s->ejected_until_ms)
+            s->ejected_until_ms = o->until_ms;
+    }
+}
+
+uint32_t service_ejected(struct service *s)
+{
+    if (s->ejected && clock_now(s->clock) >= s->ejected_until_ms)
+        service_count_ejected(s);
+    return s->ejected;
+}
+
+bool service_may_eject(struct service *s)
+{
+    uint32_t more = service_ejected(s) + 1, count = service_count(s);
+
+    return more < count &&
+           more * 100ULL <= (uint64_t)count * s->policy->outlier.max_ejected;
 }
 
 void service_eject(struct service *s, struct slice id)
@@ -206,6 +240,8 @@ void service_eject(struct service *s, struct slice id)
     uint32_t position = s->list ? balancer_find(s, id) : NO_POSITION;
     struct upstream *u = position == NO_POSITION ? NULL : service_upstream(s, position);
 
-    if (u && u->outlier.state == OUTLIER_CLOSED && service_count(s) > 1)
-        outlier_eject(&u->outlier, &s->policy->outlier.rule, clock_now(s->clock));
+    if (!u || u->outlier.state != OUTLIER_CLOSED || !service_may_eject(s))
+        return;
+    outlier_eject(&u->outlier, &s->policy->outlier.rule, clock_now(s->clock));
+    service_count_ejected(s);
 }

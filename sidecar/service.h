@@ -41,7 +41,8 @@ struct upstream {
 };
 
 struct service {
-    struct list node; /* in the worker's ring, least recently used first */
+    struct list node;     /* in the worker's ring */
+    struct list unlisted; /* of those without instances, least recently used first */
     char *name;
     struct clock *clock;
     struct random *random;
@@ -51,8 +52,9 @@ struct service {
     uint64_t *weights; /* running sums over list->instances, only when weights differ */
     struct upstream **places; /* by instance index */
     uint32_t place_count;
-    uint32_t ejected; /* instances now OPEN, as far as we know */
-    uint32_t turn;    /* round robin */
+    uint32_t ejected;          /* as last counted: read service_ejected() */
+    uint64_t ejected_until_ms; /* when it must be counted again */
+    uint32_t turn;             /* round robin */
     const struct balancer_ops *balancer;
     struct policies policies;
     struct list pending; /* exchanges that wait for the first list */
@@ -79,8 +81,14 @@ void service_unlearn(struct service *s);
 /* New settings; policies in flight keep what they took at admission. */
 void service_configure(struct service *s, struct settings *settings,
                        const struct service_settings *policy, unsigned workers);
-/* Another worker ejected it. */
+/* Another worker ejected it: so do we, within the same bounds. */
 void service_eject(struct service *s, struct slice id);
+/* Instances that rest now. */
+uint32_t service_ejected(struct service *s);
+/* May one more rest? At most max_ejected percent at once, and never the last one. */
+bool service_may_eject(struct service *s);
+/* An outlier's state has changed. */
+void service_count_ejected(struct service *s);
 
 /* The upstream of the instance at a position of the list, made if need be; NULL: no memory. */
 struct upstream *service_upstream(struct service *s, uint32_t position);

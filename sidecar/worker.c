@@ -12,7 +12,8 @@ enum {
     SWEEP_MS = 10 * 1000,
     FORGET_MS = 60 * 1000, /* a service without instances that nobody asks for */
     WANT_AGAIN_MS = 20 * 1000,
-    UNKNOWN_LIMIT = 4096, /* names without instances, at once */
+    UNLISTED_LIMIT = 4096, /* names without instances, at once */
+    LOOKS = 64,            /* for one that is not in use, where all places are taken */
 };
 
 /* ---- services ---- */
@@ -37,40 +38,70 @@ static void on_ejection(struct service *s, const struct upstream *u)
 
 static bool is_forgettable(const struct service *s, uint64_t now, uint64_t age_ms)
 {
-    return s->in_flight == 0 && service_count(s) == 0 && now - s->used_ms >= age_ms;
+    return s->in_flight == 0 && now - s->used_ms >= age_ms;
 }
 
 static void forget(struct worker *w, struct service *s)
 {
+    w->unlisted_count -= !list_empty(&s->unlisted);
     map_remove(&w->services, slice_of(s->name));
     service_drop(s);
-}
-
-static void sweep(struct worker *w, uint64_t age_ms)
-{
-    list_each(at, after, &w->service_ring)
-    {
-        struct service *s = container_of(at, struct service, node);
-
-        if (is_forgettable(s, loop_now(&w->loop), age_ms))
-            forget(w, s);
-    }
 }
 
 static void on_sweep(struct timer *t)
 {
     struct worker *w = container_of(t, struct worker, sweep);
 
-    sweep(w, FORGET_MS);
+    list_each(at, after, &w->unlisted)
+    {
+        struct service *s = container_of(at, struct service, unlisted);
+
+        if (is_forgettable(s, loop_now(&w->loop), FORGET_MS))
+            forget(w, s);
+    }
     timer_start(t, &w->loop.clock, SWEEP_MS);
 }
 
-static struct service *add_service(struct worker *w, struct slice name)
+/* Used just now, or its list has changed: in its place among those without instances, or out of them. */
+static void place_unlisted(struct worker *w, struct service *s)
+{
+    w->unlisted_count -= !list_empty(&s->unlisted);
+    list_remove(&s->unlisted);
+    if (service_count(s) > 0)
+        return;
+    list_push_back(&w->unlisted, &s->unlisted);
+    w->unlisted_count++;
+}
+
+/* Whoever calls made-up names must not fill the memory: the one that nobody used for longest goes. */
+static enum err make_room(struct worker *w)
+{
+    unsigned looks = 0;
+
+    if (w->unlisted_count < UNLISTED_LIMIT)
+        return ERR_OK;
+    list_each(at, after, &w->unlisted)
+    {
+        struct service *s = container_of(at, struct service, unlisted);
+
+        if (is_forgettable(s, loop_now(&w->loop), 0)) {
+            forget(w, s);
+            return ERR_OK;
+        }
+        if (++looks == LOOKS)
+            break;
+    }
+    return ERR_OVERLOADED;
+}
+
+static struct service *add_service(struct worker *w, struct slice name, enum err *e)
 {
     struct service *s;
 
-    if (w->services.count % UNKNOWN_LIMIT == UNKNOWN_LIMIT - 1)
-        sweep(w, 0);
+    *e = make_room(w);
+    if (*e)
+        return NULL;
+    *e = ERR_NO_MEMORY;
     s = service_make(name, w->settings, service_settings_of(w->settings, name),
                      w->workers, &w->loop.clock, &w->random);
     if (!s)
@@ -82,15 +113,18 @@ static struct service *add_service(struct worker *w, struct slice name)
         return NULL;
     }
     list_push_back(&w->service_ring, &s->node);
+    place_unlisted(w, s);
     return s;
 }
 
-struct service *worker_service(struct worker *w, struct slice name)
+struct service *worker_service(struct worker *w, struct slice name, enum err *e)
 {
     struct service *s = map_get(&w->services, name);
 
     if (!s)
-        s = add_service(w, name);
+        s = add_service(w, name, e);
+    else if (!list_empty(&s->unlisted))
+        place_unlisted(w, s);
     if (s)
         want(w, s);
     return s;
@@ -234,6 +268,7 @@ static void run(void *argument)
 static void init_lists(struct worker *w)
 {
     list_init(&w->service_ring);
+    list_init(&w->unlisted);
     list_init(&w->downstreams);
     list_init(&w->connections);
     list_init(&w->listenings);
@@ -326,8 +361,12 @@ void worker_take_list(struct worker *w, struct instance_list *list)
 {
     struct service *s = map_get(&w->services, slice_of(list->service));
 
-    if (s)
-        service_update(s, list);
+    if (!s)
+        return;
+    s->in_flight++; /* those who waited may end, and so might it */
+    service_update(s, list);
+    s->in_flight--;
+    place_unlisted(w, s);
 }
 
 /* Several apps may have one name: the port tells them apart. */
@@ -350,14 +389,20 @@ void worker_take_app(struct worker *w, struct instance_list *list)
     }
 }
 
+/* In use it stays, and its list is asked for again. */
 void worker_take_forget(struct worker *w, struct slice service)
 {
     struct service *s = map_get(&w->services, service);
 
-    if (s && is_forgettable(s, loop_now(&w->loop), 0))
+    if (!s)
+        return;
+    if (is_forgettable(s, loop_now(&w->loop), 0)) {
         forget(w, s);
-    else if (s)
-        service_unlearn(s);
+        return;
+    }
+    service_unlearn(s);
+    place_unlisted(w, s);
+    want(w, s);
 }
 
 void worker_take_drain(struct worker *w, bool refuse)

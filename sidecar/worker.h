@@ -47,6 +47,8 @@ struct worker {
     struct http_scratch scratch;
     struct map services; /* by name */
     struct list service_ring;
+    struct list unlisted; /* services without instances, least recently used first */
+    uint32_t unlisted_count;
     struct list downstreams, connections, listenings;
     uint32_t downstream_count, connection_count, listening_count;
     struct list spare_calls;
@@ -99,8 +101,9 @@ void worker_stop(struct worker *w);
 unsigned worker_busy_inbound(const struct worker *w);
 unsigned worker_busy_outbound(const struct worker *w);
 
-/* Worker thread. The service of that name, made (and asked for) if need be; NULL: no memory. */
-struct service *worker_service(struct worker *w, struct slice name);
+/* Worker thread. The service of that name, made (and asked for) if need be; NULL: *e is ERR_NO_MEMORY, or
+ * ERR_OVERLOADED when there are too many names without instances. */
+struct service *worker_service(struct worker *w, struct slice name, enum err *e);
 void worker_connection_closed(struct worker *w);
 /* Around each feeding of a reader: at the end of the outermost one, clients that wait advance. */
 void worker_enter(struct worker *w);

@@ -27,6 +27,7 @@ enum {
     X(CONTENT_LENGTH,      "content-length")                       \
     X(CONTENT_LOCATION,    "content-location")                     \
     X(CONTENT_TYPE,        "content-type")                         \
+    X(CSIDECAR_ATTEMPTS,   "csidecar-attempts")                    \
     X(CSIDECAR_HASH,       "csidecar-hash")                        \
     X(CSIDECAR_INSTANCE,   "csidecar-instance")                    \
     X(CSIDECAR_RETRIES,    "csidecar-retries")                     \

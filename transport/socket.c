@@ -1,7 +1,9 @@
 #include "transport/socket.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "transport/socket_inside.h"
 
@@ -259,6 +261,15 @@ bool socket_is_quiet(const struct socket *s)
 
     return !s->ended && !s->broken &&
            recv(socket_fd(s), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+size_t socket_unsent(const struct socket *s)
+{
+    int kernel = 0;
+
+    if (ioctl(socket_fd(s), SIOCOUTQ, &kernel) < 0)
+        kernel = 0;
+    return queue_size(&s->queue) + (size_t)kernel;
 }
 
 static enum err name_of(const struct socket *s, struct address *a,

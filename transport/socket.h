@@ -52,6 +52,9 @@ enum err socket_connect(struct socket *s, const struct address *to,
 /* Is the kernel's input empty and open? One recv(MSG_PEEK | MSG_DONTWAIT): false when the
  * peer has closed or sent something that libuv has not told us yet. */
 bool socket_is_quiet(const struct socket *s);
+/* Bytes written that the other side's kernel has not got yet: ours to send, the kernel's
+ * to send, or not acknowledged. Only good to be compared: does it change? One ioctl. */
+size_t socket_unsent(const struct socket *s);
 enum err socket_peer(const struct socket *s, struct address *a);
 enum err socket_local(const struct socket *s, struct address *a);
 /* For listener.c: the connection that waits on `server`, and then a first read without

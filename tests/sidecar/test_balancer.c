@@ -78,7 +78,7 @@ static void eject(uint32_t position)
     struct upstream *u = service_upstream(service, position);
 
     outlier_eject(&u->outlier, &service->policy->outlier.rule, clock_now(&now));
-    service->ejected++;
+    service_count_ejected(service);
 }
 
 static void shares(unsigned *counts, unsigned picks)

@@ -276,6 +276,372 @@ TEST(reads_on_in_a_tunnel_after_much_came_before_the_101)
     free(much);
 }
 
+TEST(goes_on_with_the_old_settings_gone)
+{
+    get("");
+    site_accept(&site, &server);
+    peer_expect(&server, "\r\n\r\n");
+    scene_configure("services: {users: {timeout: 1s, host: service}}");
+    answer(&server, ok);
+    peer_expect(&client, "\r\n\r\nok");
+    get("");
+    peer_expect(&server, "Host: users\r\n");
+    peer_send(&server, ok);
+    scene_expect_idle();
+    peer_close(&server);
+}
+
+TEST(finishes_with_an_instance_that_has_left_the_list)
+{
+    get("");
+    site_accept(&site, &server);
+    peer_expect(&server, "\r\n\r\n");
+    scene_list("users", &other, 1);
+    answer(&server, ok);
+    peer_expect(&client, "\r\n\r\nok");
+    peer_expect_end(&server);
+    peer_close(&server);
+}
+
+TEST(closes_the_pool_of_an_instance_that_has_left)
+{
+    warm_up();
+    scene_list("users", &other, 1);
+    peer_expect_end(&server);
+    peer_close(&server);
+}
+
+TEST(waits_for_the_first_list)
+{
+    peer_send(&client, "GET /late/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    loop_settle(&scene.worker.loop);
+    assert_true(scene.wants > 0);
+    scene_list("late", &site, 1);
+    site_accept(&site, &server);
+    answer(&server, ok);
+    peer_expect(&client, "\r\n\r\nok");
+    peer_close(&server);
+}
+
+TEST(says_503_when_no_list_comes_and_404_when_nobody_knows_it)
+{
+    peer_send(&client, "GET /late/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    loop_settle(&scene.worker.loop);
+    scene_wait(2001);
+    peer_expect(&client, "csidecar-error: registry_unavailable");
+    peer_send(&client, "GET /never/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    loop_settle(&scene.worker.loop);
+    scene_list_unknown("never");
+    peer_expect(&client, "csidecar-error: no_such_service");
+}
+
+/* The list ends the wait of the first; its client's next request then finds all places of names taken. */
+TEST(survives_that_a_name_is_forgotten_while_its_list_arrives)
+{
+    peer_send(&client, "GET /late/x HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                       "GET /more/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    loop_settle(&scene.worker.loop);
+    scene.worker.unlisted_count += 4096;
+    scene_list_unknown("late");
+    scene.worker.unlisted_count -= 4096;
+    peer_expect(&client, "csidecar-error: no_such_service");
+    peer_expect(&client, "csidecar-error: overloaded");
+}
+
+TEST(forgets_the_names_that_nobody_used_for_longest)
+{
+    char name[32];
+    enum err e;
+
+    for (unsigned i = 0; i < 10000; i++) {
+        snprintf(name, sizeof(name), "made-up-%u", i);
+        assert_non_null(worker_service(&scene.worker, slice_of(name), &e));
+    }
+    assert_true(scene.worker.services.count <= 4097);
+    assert_null(map_get(&scene.worker.services, SLICE("made-up-0")));
+    assert_non_null(map_get(&scene.worker.services, SLICE("made-up-9999")));
+    assert_non_null(map_get(&scene.worker.services, SLICE("users")));
+}
+
+TEST(is_closed_in_the_middle_of_everything)
+{
+    struct peer late, second;
+
+    scene_client(&late);
+    scene_client(&second);
+    get("");
+    site_accept(&site, &server);
+    peer_send(&late, "GET /late/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    peer_send(&second, "POST /users/x HTTP/1.1\r\nHost: localhost\r\n"
+                       "Content-Length: 100000\r\n\r\nhello");
+    loop_settle(&scene.worker.loop);
+    answer(&server, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+    peer_expect(&client, "half");
+    peer_close(&late);
+    peer_close(&second);
+    peer_close(&server);
+}
+
+TEST(drains_after_the_answers_under_way)
+{
+    struct peer idle;
+
+    scene_client(&idle);
+    get("");
+    site_accept(&site, &server);
+    peer_expect(&server, "\r\n\r\n");
+    worker_take_drain(&scene.worker, true);
+    peer_expect_end(&idle);
+    answer(&server, ok);
+    peer_expect(&client, "Connection: close\r\n");
+    peer_expect(&client, "\r\n\r\nok");
+    peer_expect_end(&client);
+    peer_close(&idle);
+    peer_close(&server);
+}
+
+TEST(frees_the_attempt_of_a_client_that_leaves)
+{
+    get("");
+    site_accept(&site, &server);
+    peer_expect(&server, "\r\n\r\n");
+    peer_reset(&client);
+    scene_expect_idle();
+    peer_expect_end(&server);
+    scene_client(&client);
+    peer_close(&server);
+}
+
+TEST(says_close_with_a_refusal_that_came_before_the_body)
+{
+    peer_send(&client, "POST /users/x HTTP/1.1\r\nHost: localhost\r\n"
+                       "Content-Length: 100000\r\n\r\nhello");
+    site_accept(&site, &server);
+    peer_expect(&server, "hello");
+    peer_send(&server, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig");
+    peer_expect(&client, "Connection: close\r\n");
+    peer_expect(&client, "\r\n\r\nbig");
+    peer_expect_end(&server);
+    peer_expect_end(&client);
+    peer_close(&server);
+}
+
+TEST(takes_an_answer_of_one_who_reads_no_more)
+{
+    char *much = repeated("0123456789abcdef", 64 * 1024);
+
+    peer_send(&client, "POST /users/x HTTP/1.1\r\nHost: localhost\r\n"
+                       "Content-Length: 104857600\r\n\r\n");
+    site_accept(&site, &server);
+    peer_expect(&server, "\r\n\r\n");
+    peer_send(&server, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig");
+    peer_send(&client, much);
+    peer_expect(&client, "\r\n\r\nbig");
+    peer_close(&server);
+    free(much);
+}
+
+TEST(replays_chunks_and_trailers_to_the_next_instance)
+{
+    struct site both[] = {site, other};
+    struct peer second;
+
+    scene_list("users", both, 2);
+    peer_send(&client, "PUT /users/x HTTP/1.1\r\nHost: localhost\r\n"
+                       "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    while (!site_is_called(&site) && !site_is_called(&other))
+        loop_settle(&scene.worker.loop);
+    site_accept(site_is_called(&site) ? &both[0] : &both[1], &server);
+    peer_expect(&server, "hello");
+    peer_send(&client, "0\r\nChecksum: 1\r\n\r\n");
+    peer_expect(&server, "Checksum: 1\r\n");
+    peer_close(&server);
+    while (!site_is_called(&site) && !site_is_called(&other))
+        loop_settle(&scene.worker.loop);
+    site_accept(site_is_called(&site) ? &both[0] : &both[1], &second);
+    peer_expect(&second, "5\r\nhello\r\n0\r\nChecksum: 1\r\n\r\n");
+    peer_send(&second, ok);
+    peer_expect(&client, "csidecar-attempts: 2\r\n");
+    peer_close(&second);
+}
+
+TEST(never_sends_a_post_twice)
+{
+    warm_up();
+    peer_send(&client, "POST /users/x HTTP/1.1\r\nHost: localhost\r\n"
+                       "Content-Length: 5\r\n\r\nhello");
+    peer_expect(&server, "hello");
+    peer_close(&server);
+    peer_expect(&client, "csidecar-error: upstream_reset");
+    assert_false(site_is_called(&site));
+}
+
+TEST(expects_nothing_again_after_a_100_was_passed_on)
+{
+    struct peer second;
+
+    peer_send(&client, "PUT /users/x HTTP/1.1\r\nHost: localhost\r\n"
+                       "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    site_accept(&site, &server);
+    peer_expect(&server, "Expect: 100-continue\r\n");
+    peer_send(&server, "HTTP/1.1 100 Continue\r\n\r\n");
+    peer_expect(&client, "100 Continue");
+    peer_reset(&server);
+    site_accept(&site, &second);
+    peer_expect(&second, "\r\n\r\n");
+    assert_false(peer_has(&second, "Expect"));
+    peer_send(&client, "hello");
+    peer_expect(&second, "hello");
+    peer_send(&second, ok);
+    peer_expect(&client, "\r\n\r\nok");
+    peer_close(&second);
+}
+
+/* 20 s in which the instance takes a little of the body now and then. */
+TEST(pauses_the_deadline_while_an_instance_takes_the_body)
+{
+    char *much = repeated("0123456789abcdef", 1024 * 1024); /* 16 MiB */
+    size_t size = strlen(much), sent = 0;
+    char head[128];
+
+    snprintf(head, sizeof(head),
+             "POST /users/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n",
+             size);
+    peer_send(&client, head);
+    site_accept(&site, &server);
+    for (int turn = 0; turn < 50 && sent < size; turn++) {
+        ssize_t n =
+            send(client.fd, much + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        sent += n > 0 ? (size_t)n : 0;
+        loop_settle(&scene.worker.loop);
+    }
+    for (int second = 0; second < 40; second++) {
+        char buffer[65536];
+
+        for (int part = 0; part < 4; part++)
+            assert_true(recv(server.fd, buffer, sizeof(buffer), 0) > 0);
+        scene_wait(500);
+    }
+    assert_false(peer_has(&client, "504"));
+    scene_wait(15000);
+    scene_wait(15000);
+    peer_expect(&client, "csidecar-error: deadline");
+    peer_close(&server);
+    free(much);
+}
+
+TEST(does_not_count_the_time_in_which_it_kept_the_client_from_sending)
+{
+    char *much = repeated("0123456789abcdef", 1024 * 1024);
+    size_t size = strlen(much), sent = 0;
+
+    scene_configure("services: {users: {timeout: 1h}}");
+    peer_send(&client, "POST /users/x HTTP/1.1\r\nHost: localhost\r\n"
+                       "Content-Length: 104857600\r\n\r\n");
+    site_accept(&site, &server);
+    for (int turn = 0; turn < 50 && sent < size; turn++) {
+        ssize_t n =
+            send(client.fd, much + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        sent += n > 0 ? (size_t)n : 0;
+        loop_settle(&scene.worker.loop);
+    }
+    assert_true(downstream()->call->down_paused);
+    scene_wait(29000);
+    peer_expect_bytes(&server, 8 * 1024 * 1024); /* the client may send again */
+    scene_wait(2000);
+    assert_false(peer_has(&client, "408"));
+    scene_wait(31000);
+    scene_wait(31000);
+    peer_expect(&client, "csidecar-error: request_timeout");
+    peer_close(&server);
+    free(much);
+}
+
+TEST(sends_what_a_tunnel_still_holds_when_both_have_ended)
+{
+    char *much = repeated("0123456789abcdef", 512 * 1024); /* 8 MiB */
+    size_t size = strlen(much), sent = 0;
+
+    get("Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    site_accept(&site, &server);
+    answer(&server, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                    "Upgrade: websocket\r\n\r\n");
+    peer_finish(&server);
+    peer_expect_end(&client);
+    for (int turn = 0; turn < 100 && sent < size; turn++) {
+        ssize_t n =
+            send(client.fd, much + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        sent += n > 0 ? (size_t)n : 0;
+        loop_settle(&scene.worker.loop);
+    }
+    peer_finish(&client);
+    loop_settle(&scene.worker.loop);
+    peer_expect_bytes(&server, sent);
+    peer_expect_end(&server);
+    assert_false(server.reset);
+    peer_close(&server);
+    free(much);
+}
+
+TEST(tells_the_others_who_was_ejected)
+{
+    struct site both[] = {site, other};
+    struct service *s;
+    enum err e;
+
+    scene_list("users", both, 2);
+    s = worker_service(&scene.worker, SLICE("users"), &e);
+    service_eject(s, SLICE("users-0"));
+    assert_int_equal(service_ejected(s), 1);
+    service_eject(s, SLICE("users-1"));
+    assert_int_equal(service_ejected(s), 1); /* never the last one */
+    scene_wait(30001);
+    assert_int_equal(service_ejected(s), 0);
+}
+
+TEST(lets_those_who_wait_go_when_the_limit_is_raised)
+{
+    struct peer second, third, a, b;
+
+    scene_configure("services: {users: {limits: {in_flight: 1}}}");
+    scene_client(&second);
+    scene_client(&third);
+    get("");
+    site_accept(&site, &server);
+    peer_send(&second, "GET /users/2 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    peer_send(&third, "GET /users/3 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    loop_settle(&scene.worker.loop);
+    assert_false(site_is_called(&site));
+    scene_configure("services: {users: {limits: {in_flight: 9}}}");
+    site_accept(&site, &a);
+    site_accept(&site, &b);
+    peer_close(&second);
+    peer_close(&third);
+    peer_close(&a);
+    peer_close(&b);
+    peer_close(&server);
+}
+
+TEST(serves_an_ingress)
+{
+    struct peer outside;
+
+    scene_ingress(&site);
+    peer_connect(&outside, &scene.worker.loop, &scene.ingress);
+    peer_send(&outside,
+              "GET /x?y HTTP/1.1\r\nHost: example.com\r\nOrigin: http://evil\r\n\r\n");
+    site_accept(&site, &server);
+    peer_expect(&server, "GET /x?y HTTP/1.1\r\nHost: example.com\r\n");
+    assert_int_equal(worker_busy_inbound(&scene.worker), 1);
+    answer(&server, ok);
+    peer_expect(&outside, "\r\n\r\nok");
+    peer_close(&outside);
+    peer_close(&server);
+}
+
 TESTS(RUN_WITH(forwards_and_answers),
       RUN_WITH(resets_a_client_of_1_0_when_the_answer_is_cut),
       RUN_WITH(ends_a_cut_answer_of_1_1_without_its_end),
@@ -287,4 +653,25 @@ TESTS(RUN_WITH(forwards_and_answers),
       RUN_WITH(does_not_read_on_when_pipelined_answers_pile_up),
       RUN_WITH(answers_all_of_a_flood_to_a_client_that_reads),
       RUN_WITH(bounds_what_is_pipelined_behind_a_request_under_way),
-      RUN_WITH(reads_on_in_a_tunnel_after_much_came_before_the_101))
+      RUN_WITH(reads_on_in_a_tunnel_after_much_came_before_the_101),
+      RUN_WITH(goes_on_with_the_old_settings_gone),
+      RUN_WITH(finishes_with_an_instance_that_has_left_the_list),
+      RUN_WITH(closes_the_pool_of_an_instance_that_has_left),
+      RUN_WITH(waits_for_the_first_list),
+      RUN_WITH(says_503_when_no_list_comes_and_404_when_nobody_knows_it),
+      RUN_WITH(survives_that_a_name_is_forgotten_while_its_list_arrives),
+      RUN_WITH(forgets_the_names_that_nobody_used_for_longest),
+      RUN_WITH(is_closed_in_the_middle_of_everything),
+      RUN_WITH(drains_after_the_answers_under_way),
+      RUN_WITH(frees_the_attempt_of_a_client_that_leaves),
+      RUN_WITH(says_close_with_a_refusal_that_came_before_the_body),
+      RUN_WITH(takes_an_answer_of_one_who_reads_no_more),
+      RUN_WITH(replays_chunks_and_trailers_to_the_next_instance),
+      RUN_WITH(never_sends_a_post_twice),
+      RUN_WITH(expects_nothing_again_after_a_100_was_passed_on),
+      RUN_WITH(pauses_the_deadline_while_an_instance_takes_the_body),
+      RUN_WITH(does_not_count_the_time_in_which_it_kept_the_client_from_sending),
+      RUN_WITH(sends_what_a_tunnel_still_holds_when_both_have_ended),
+      RUN_WITH(tells_the_others_who_was_ejected),
+      RUN_WITH(lets_those_who_wait_go_when_the_limit_is_raised),
+      RUN_WITH(serves_an_ingress))

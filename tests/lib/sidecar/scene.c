@@ -152,8 +152,9 @@ static void give_list(const char *service, const struct site *sites, unsigned co
     struct instance instances[8] = {0};
     char ids[8][160];
     struct instance_list *l;
+    enum err e;
 
-    assert_non_null(worker_service(&scene.worker, slice_of(service)));
+    assert_non_null(worker_service(&scene.worker, slice_of(service), &e));
     for (unsigned i = 0; i < count; i++) {
         snprintf(ids[i], sizeof(ids[i]), "%s-%u", service, i);
         instances[i] = (struct instance){.id = ids[i],
