@@ -57,8 +57,9 @@ enum err control_reload(struct control *c, struct why *w)
     enum err e;
 
     if (drain_is_on(&c->drain) || c->ending)
-        return why(w, ERR_CLOSED, "this sidecar is shutting down");
-    e = reload(c, w);
+        e = why(w, ERR_CLOSED, "this sidecar is shutting down");
+    else
+        e = reload(c, w);
     c->reloads += !e;
     c->reloads_failed += e != ERR_OK;
     if (e) {
