@@ -195,6 +195,7 @@ TEST(it_gets_none_of_our_descriptors)
     close(fds[1]);
 }
 
+/* But for signal 32, glibc's own, which its posix_spawn() (of make, say) ignores and nobody can set back. */
 TEST(its_signals_are_as_in_a_fresh_process)
 {
     sigset_t usr1;
@@ -203,7 +204,7 @@ TEST(its_signals_are_as_in_a_fresh_process)
     sigemptyset(&usr1);
     sigaddset(&usr1, SIGUSR1);
     sigprocmask(SIG_BLOCK, &usr1, NULL);
-    runs("grep -E '^Sig(Blk|Ign)' /proc/self/status > $0");
+    runs("grep -E '^Sig(Blk|Ign)' /proc/self/status | sed s/80000000/00000000/ > $0");
     assert_int_equal(exit_code(), 0);
     sigprocmask(SIG_UNBLOCK, &usr1, NULL);
     signal(SIGUSR2, SIG_DFL);
