@@ -423,6 +423,11 @@ class Sidecar:
     def rss_kib(self):
         return int(re.search(r"VmRSS:\s+(\d+)", Path("/proc/%d/status" % self.process.pid).read_text())[1])
 
+    def grew_less_than(self, before, kib):
+        """Memory against an earlier rss_kib(); a sanitizer's own is allowed for."""
+        allowed = kib * (20 if "san" in binary() else 1)
+        return self.rss_kib() - before < allowed
+
     def stop(self):
         """A clean end: the asked-for exit status in time, and nothing from a sanitizer."""
         if self.process.poll() is None:

