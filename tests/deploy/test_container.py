@@ -6,14 +6,12 @@ import http.server
 import os
 import re
 import shlex
-import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
-from deployed import ROOT
+from deployed import ROOT, free_port, wait_for
 
 CONTAINERFILE = (ROOT / "deploy/Containerfile").read_text()
 USER = re.search(r"^USER (\d+:\d+)$", CONTAINERFILE, re.M)[1]
@@ -35,12 +33,6 @@ def inside(rootfs, *arguments):
     script = (f"mount --bind {rootfs} {rootfs} && mount -o remount,bind,ro {rootfs} && "
               f"exec chroot --userspec={USER} {rootfs} /csidecar {shlex.join(arguments)}")
     return ["unshare", "--mount", "sh", "-c", script]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -72,14 +64,6 @@ def get(port, path):
         return None
     finally:
         connection.close()
-
-
-def wait_for(condition, process, seconds=10):
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, f"exit status {process.returncode}"
-        assert time.monotonic() < limit
-        time.sleep(0.02)
 
 
 def test_the_image_is_built_from_files_that_there_are():

@@ -1,13 +1,14 @@
 """The manifests hold to the published schemas, and to what csidecar itself says of its settings."""
 
 import copy
+import http.client
 import subprocess
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from deployed import ROOT
+from deployed import ROOT, free_port, wait_for
 
 MANIFESTS = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))
 VERSIONS = ["1.30", "1.34"]
@@ -57,6 +58,39 @@ def test_csidecar_takes_its_settings(manifest, binary, tmp_path):
     settings.write_text(of_kind(manifest, "ConfigMap")["data"]["csidecar.yaml"])
     check = subprocess.run([binary, "check", settings], text=True, capture_output=True)
     assert check.returncode == 0, check.stdout + check.stderr
+
+
+def status(port, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except ConnectionError:
+        return None
+    finally:
+        connection.close()
+
+
+def test_csidecar_answers_the_probes_and_drains_by_the_hook(manifest, binary, tmp_path):
+    probes, endpoint, admin, app = (free_port() for _ in range(4))
+    settings = tmp_path / "csidecar.yaml"
+    settings.write_text(of_kind(manifest, "ConfigMap")["data"]["csidecar.yaml"]
+                        .replace("0.0.0.0:8084", f"127.0.0.1:{probes}").replace("5s", "0s"))
+    sidecar = container(manifest, "csidecar")
+    paths = [sidecar[p]["httpGet"]["path"]
+             for p in ("startupProbe", "livenessProbe", "readinessProbe")]
+    hook = sidecar["lifecycle"]["preStop"]["exec"]["command"]
+    process = subprocess.Popen([binary, "--config", settings, "--port", str(endpoint), "--admin",
+                                f"127.0.0.1:{admin}", "--app-port", str(app)])
+    try:
+        wait_for(lambda: status(probes, paths[0]) == 200, process)
+        # No app yet: alive and started, not ready.
+        assert [status(probes, path) for path in paths] == [200, 200, 503]
+        subprocess.run([binary, *hook[1:], "--admin", f"127.0.0.1:{admin}"], check=True, timeout=20)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_the_grace_period_covers_the_drain(manifest):
