@@ -118,6 +118,7 @@ static void note(struct probe *p, enum probe_result r)
     report->status = p->check.status;
     report->checked_ms = loop_now(p->loop);
     report->took_ms = report->checked_ms - p->started_ms;
+    report->checks++;
     report->history = report->history << 1 | (r == CHECK_PASSED);
     if (r == CHECK_PASSED)
         passed(p);
@@ -268,6 +269,7 @@ void probe_fail_now(struct probe *p, const char *reason)
         check_cancel(&p->check);
     p->report.failures = p->settings->fall;
     p->report.passes = 0;
+    p->report.checks++;
     p->report.history <<= 1;
     snprintf(p->report.reason, sizeof(p->report.reason), "%s", reason);
     enter(p, PROBE_DOWN);

@@ -62,6 +62,7 @@ struct probe_report {
     unsigned status; /* HTTP status or exit status of the last check */
     uint64_t checked_ms, took_ms, changed_ms;
     unsigned passes, failures; /* in a row */
+    uint64_t checks;           /* in all */
     uint64_t history;          /* one bit a check, newest lowest, 1 passed */
     bool fell_back_to_tcp;
     char reason[256];

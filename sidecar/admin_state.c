@@ -81,16 +81,14 @@ void admin_get_startup(struct admin *a, struct http_request *q)
 
 /* ---- health ---- */
 
-/* "..x..": the last checks, newest last. */
+/* "..x.": the last checks, newest last. */
 static void write_history(char *out, const struct probe_report *p, unsigned size)
 {
-    unsigned known = p->passes > p->failures ? p->passes : p->failures;
+    unsigned known = p->checks < size ? (unsigned)p->checks : size;
 
-    known = known < size ? known : size;
-    for (unsigned i = 0; i < size; i++)
-        out[i] = p->history >> (size - 1 - i) & 1 ? '.' : 'x';
-    out[size] = '\0';
-    (void)known;
+    for (unsigned i = 0; i < known; i++)
+        out[i] = p->history >> (known - 1 - i) & 1 ? '.' : 'x';
+    out[known] = '\0';
 }
 
 static json_t *probe_json(const struct probe_report *p, uint64_t now)
@@ -98,13 +96,13 @@ static json_t *probe_json(const struct probe_report *p, uint64_t now)
     char history[33];
 
     write_history(history, p, 32);
-    return json_pack("{s:s, s:s, s:i, s:I, s:I, s:i, s:i, s:b, s:s, s:s}", "state",
+    return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:i, s:i, s:b, s:s, s:s}", "state",
                      probe_state_name(p->state), "result", probe_result_name(p->result),
                      "status", (int)p->status, "checked_ms_ago",
                      (json_int_t)(p->checked_ms ? now - p->checked_ms : 0), "took_ms",
-                     (json_int_t)p->took_ms, "passes", (int)p->passes, "failures",
-                     (int)p->failures, "fell_back_to_tcp", p->fell_back_to_tcp, "history",
-                     history, "reason", p->reason);
+                     (json_int_t)p->took_ms, "checks", (json_int_t)p->checks, "passes",
+                     (int)p->passes, "failures", (int)p->failures, "fell_back_to_tcp",
+                     p->fell_back_to_tcp, "history", history, "reason", p->reason);
 }
 
 static json_t *app_json(const struct app_status *s, uint64_t now)

@@ -205,8 +205,8 @@ static int run_command(struct cli *c)
 
 static int dispatch(struct cli *c, const char *first)
 {
-    if (first && is_any(first, "--version", "-V"))
-        return cli_version(c);
+    if (first && c->argc == 2 && is_any(first, "--version", "-V"))
+        return cli_version(c); /* with more, it is the app's version */
     if (first && is_any(first, "--help", "-h"))
         first = "help";
     c->command = cli_command(first && !is_option(first) ? first : "run");

@@ -8,6 +8,7 @@
 
 #include "sidecar/control_parts.h"
 #include "sidecar/core/log.h"
+#include "sidecar/welcome.h"
 
 static struct control *of_catalog(struct catalog *c)
 {
@@ -400,6 +401,7 @@ int control_run(struct settings *settings, struct settings_input *input)
         control_give_up(&c, why_text.text, c.exit_code ? c.exit_code : 125);
     } else {
         say_where(&c);
+        welcome_print(&c);
     }
     loop_run(&c.loop);
     stop_workers(&c);
