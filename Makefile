@@ -155,15 +155,22 @@ format-check:
 measure:
 	@python3 tests/measure.py
 
-install: all
+SHARE = $(DESTDIR)$(PREFIX)/share
+COMPLETION_bash = $(SHARE)/bash-completion/completions/csidecar
+COMPLETION_zsh  = $(SHARE)/zsh/site-functions/_csidecar
+COMPLETION_fish = $(SHARE)/fish/vendor_completions.d/csidecar.fish
+
+install: all $(addprefix install-,bash zsh fish)
 	install -D -m 755 $O/csidecar $(DESTDIR)$(PREFIX)/bin/csidecar
-	install -D -m 644 docs/csidecar.1 $(DESTDIR)$(PREFIX)/share/man/man1/csidecar.1
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	$O/csidecar completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/csidecar
+	install -D -m 644 docs/csidecar.1 $(SHARE)/man/man1/csidecar.1
+
+install-%: $O/csidecar
+	@mkdir -p $(dir $(COMPLETION_$*))
+	$O/csidecar completion $* > $(COMPLETION_$*)
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/csidecar $(DESTDIR)$(PREFIX)/share/man/man1/csidecar.1
-	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/csidecar
+	rm -f $(DESTDIR)$(PREFIX)/bin/csidecar $(SHARE)/man/man1/csidecar.1
+	rm -f $(COMPLETION_bash) $(COMPLETION_zsh) $(COMPLETION_fish)
 
 clean:
 	rm -rf build

@@ -107,10 +107,26 @@ static const struct resource *find(const struct http_request *q, bool *known)
     return NULL;
 }
 
+/* RFC 9110 §15.5.6: says which methods there are. */
+static void refuse_method(struct http_request *q)
+{
+    struct text allow;
+
+    text_init(&allow, 256);
+    text_addf(&allow, "Allow: ");
+    for (const struct resource *r = admin_resources; r->method; r++)
+        if (is_at(r, q->path))
+            text_addf(&allow, "%s%s", allow.size > strlen("Allow: ") ? ", " : "",
+                      r->method);
+    text_addf(&allow, "\r\n");
+    admin_reply_refusal(q, ERR_METHOD, text_slice(&allow));
+    text_fini(&allow);
+}
+
 static void refuse(struct http_request *q, bool known)
 {
     if (known)
-        admin_reply_problem(q, 0, ERR_METHOD, NULL);
+        refuse_method(q);
     else
         admin_reply_problem(q, 404, ERR_NOT_FOUND, "no such resource; / lists them");
 }

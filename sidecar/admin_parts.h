@@ -100,6 +100,8 @@ admin_reply_line(struct http_request *q, unsigned status, const char *format, ..
 /* problem+json; status 0: the error's own. */
 void admin_reply_problem(struct http_request *q, unsigned status, enum err e,
                          const char *detail);
+/* The same with further header lines. */
+void admin_reply_refusal(struct http_request *q, enum err e, struct slice fields);
 /* Fields of every answer. */
 struct slice admin_fields(void);
 /* The end of the path, decoded; false when it was answered already: no valid name. */

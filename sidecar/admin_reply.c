@@ -64,15 +64,34 @@ void admin_reply_line(struct http_request *q, unsigned status, const char *forma
     reply(q, status, "text/plain; charset=utf-8", slice_from(line, (size_t)size + 1));
 }
 
+static json_t *problem(unsigned status, enum err e, const char *detail)
+{
+    return json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", "about:blank", "title",
+                     http_reason(status), "status", (int)status, "detail",
+                     detail ? detail : err_text(e), "code", err_code(e));
+}
+
 void admin_reply_problem(struct http_request *q, unsigned status, enum err e,
                          const char *detail)
 {
     status = status ? status : (unsigned)err_status(e);
-    admin_reply_json(q, status,
-                     json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", "about:blank",
-                               "title", http_reason(status), "status", (int)status,
-                               "detail", detail ? detail : err_text(e), "code",
-                               err_code(e)));
+    admin_reply_json(q, status, problem(status, e, detail));
+}
+
+void admin_reply_refusal(struct http_request *q, enum err e, struct slice fields)
+{
+    unsigned status = (unsigned)err_status(e);
+    json_t *value = problem(status, e, NULL);
+    char *body = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
+    struct text all;
+
+    text_init(&all, 1024);
+    text_add(&all, admin_fields());
+    text_add(&all, fields);
+    server_respond(q, status, SLICE(PROBLEM), text_slice(&all), slice_of(body));
+    text_fini(&all);
+    json_decref(value);
+    free(body);
 }
 
 bool admin_name_of(struct http_request *q, const char *prefix, char *name, size_t size)

@@ -17,15 +17,21 @@ static bool is_unsettled(const struct control *c, char *reason, size_t size)
     return true;
 }
 
+static bool is_in(const struct app_status *s)
+{
+    return strcmp(s->state, "registered") == 0 || strcmp(s->state, "unpublished") == 0;
+}
+
 static bool is_app_out(const struct control *c, char *reason, size_t size)
 {
     for (unsigned i = 0; i < apps_count(c->apps); i++) {
         struct app_status s;
 
         apps_status(c->apps, i, &s);
-        if (!s.reason[0])
+        if (is_in(&s))
             continue;
-        snprintf(reason, size, "app %s is %s: %s", s.name, s.state, s.reason);
+        snprintf(reason, size, "app %s is %s: %s", s.name, s.state,
+                 s.reason[0] ? s.reason : "no check has passed yet");
         return true;
     }
     return false;
