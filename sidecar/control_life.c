@@ -10,11 +10,14 @@ enum { SAME_SIGNAL_MS = 100 };
 
 /* ---- the end: apps, admin, catalog, then what keeps the loop alive ---- */
 
+/* Whoever asks again at the very last moment gets the exit code of the first time. */
 static void close_signals(struct control *c)
 {
     for (unsigned i = 0; i < c->signal_count; i++)
         uv_close((uv_handle_t *)&c->signals[i], NULL);
     c->signal_count = 0;
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
     control_unwatch_config(c);
     loop_stop(&c->loop);
 }
