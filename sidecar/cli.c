@@ -222,7 +222,7 @@ int cli_main(int argc, char *const *argv, char *const *environment)
 
     cut_child(&c);
     code = dispatch(&c, c.argc > 1 ? c.argv[1] : NULL);
-    if (fflush(stdout) && !code)
+    if ((fflush(stdout) || ferror(stdout)) && !code)
         return cli_fail(CLI_FAILED, "could not write the output");
     return code;
 }

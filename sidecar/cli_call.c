@@ -4,7 +4,7 @@
 #include "sidecar/cli_ask.h"
 #include "sidecar/cli_show.h"
 
-enum { CALL_MS = 60000, BODY_LIMIT = 64 * 1024 * 1024 };
+enum { BODY_LIMIT = 64 * 1024 * 1024 };
 
 struct calling {
     struct http_call call; /* first: the callback finds us by it */
@@ -150,7 +150,7 @@ static int prepare(struct calling *k)
     if (path[0] != '/')
         return cli_fail(CLI_USAGE, "the path must begin with /: csidecar call %s /%s",
                         name, path);
-    code = cli_duration(c, OPTION_TIMEOUT, CALL_MS, &k->call.timeout_ms);
+    code = cli_duration(c, OPTION_TIMEOUT, 0, &k->call.timeout_ms);
     if (!code)
         code =
             direct ? find_instance(c, name, &k->call.to) : find_endpoint(c, &k->call.to);

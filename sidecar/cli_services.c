@@ -189,6 +189,12 @@ struct watch {
     struct text line;
 };
 
+/* Whoever read our output may have gone. */
+static bool is_heard(void)
+{
+    return !ferror(stdout);
+}
+
 static void take_line(struct watch *w)
 {
     json_t *service = json_loadb(w->line.base ? w->line.base : "", w->line.size, 0, NULL);
@@ -212,6 +218,8 @@ static void on_piece(struct http_call *call, struct slice bytes)
             take_line(w);
         bytes = slice_after(bytes, end + 1);
     }
+    if (!is_heard())
+        http_call_cancel(call);
 }
 
 static int watch_sidecar(struct cli *c, const char *target)
@@ -228,7 +236,7 @@ static int watch_sidecar(struct cli *c, const char *target)
     w.call.timeout_ms = 0;
     w.call.piece = on_piece;
     e = cli_do(c, &w.call);
-    if (e || w.call.status >= 400)
+    if (is_heard() && (e || w.call.status >= 400))
         code = cli_fail(CLI_FAILED, "%s",
                         e ? w.call.why.text : "the sidecar refuses; try `csidecar get`");
     http_call_fini(&w.call);
@@ -245,6 +253,8 @@ static void on_direct_change(const char *service, const struct instance_list *l,
     if (value)
         show_change(data, value);
     json_decref(value);
+    if (!is_heard())
+        loop_stop(&((struct cli *)data)->loop);
 }
 
 static bool keep_looking(struct direct *d, void *data)

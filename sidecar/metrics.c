@@ -108,7 +108,7 @@ static void print_value(struct text *out, const char *name, const char *type,
                         const char *help, double value)
 {
     head(out, name, type, help);
-    text_addf(out, "%s %.17g\n", name, value);
+    text_addf(out, "%s %.15g\n", name, value);
 }
 
 /* ---- one number of each service ---- */
@@ -154,7 +154,7 @@ static void print_gauge(struct printer *p, const char *name, const char *help,
     head(p->out, name, "gauge", help);
     for (unsigned i = 0; i < p->count; i++) {
         open_series(p, name, &p->series[i]);
-        text_addf(p->out, "} %.17g\n", value(&p->series[i]));
+        text_addf(p->out, "} %.15g\n", value(&p->series[i]));
     }
 }
 
@@ -228,7 +228,7 @@ static void print_buckets(struct printer *p, const struct series *s)
         text_addf(p->out, "%llu\n", (unsigned long long)sum);
     }
     open_series(p, "csidecar_request_duration_seconds_sum", s);
-    text_addf(p->out, "} %.17g\n", (double)s->stats.latency_sum_ms / 1000);
+    text_addf(p->out, "} %.15g\n", (double)s->stats.latency_sum_ms / 1000);
     open_series(p, "csidecar_request_duration_seconds_count", s);
     text_addf(p->out, "} %llu\n", (unsigned long long)sum);
 }

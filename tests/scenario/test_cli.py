@@ -211,6 +211,17 @@ def test_watch_ends_with_its_sidecar(sidecar):
         process.wait(10)
 
 
+def test_watch_ends_with_whoever_reads_it(sidecar):
+    s = sidecar(settings=LOCAL)
+    environment = s.environment | {"CSIDECAR_ADMIN_URL": "http://127.0.0.1:%d" % s.admin_port}
+    process = subprocess.Popen([binary(), "watch"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    told(ask(s, "register", "one", "127.0.0.1:7"))
+    process.stdout.readline()
+    process.stdout.close()
+    told(ask(s, "register", "two", "127.0.0.1:7"))
+    process.wait(5)
+
+
 # ---- records ----
 
 

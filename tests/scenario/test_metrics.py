@@ -2,6 +2,7 @@
 
 import urllib.request
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from .lib import eventually, refusing, reset
@@ -107,6 +108,7 @@ def test_counts_reloads(sidecar):
     assert value(m, "csidecar_reloads_total", result="done") == value(m, "csidecar_reloads_total", result="failed") == 1
 
 
+@pytest.mark.threads
 def test_workers_are_added_up(sidecar, upstream):
     s = sidecar(users=upstream(), settings={"proxy": {"workers": 3}})
     for _ in range(30):
