@@ -43,6 +43,10 @@ def server(run, registry):
     return start
 
 
+def clean_environment(more):
+    return {k: v for k, v in os.environ.items() if not k.startswith("CSIDECAR_")} | more
+
+
 def status_of(s):
     return s.process.wait(10)
 
@@ -203,7 +207,7 @@ def test_as_pid_1_it_reaps_orphans_and_leaves_its_own_checks_alone(tmp_path, reg
     )
     done = subprocess.run(
         ["unshare", "-fp", "--mount-proc", binary(), "run", "-c", str(config), "--", "sh", "-c", script],
-        env=os.environ | registry.environment, capture_output=True, text=True, timeout=20,
+        env=clean_environment(registry.environment), capture_output=True, text=True, timeout=20,
     )
     assert done.returncode == 3, done.stderr
     zombies = int(out.read_text().split()[1])
@@ -241,8 +245,7 @@ while True:
     def __init__(self, command, environment):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.environ.update(environment)
-            os.execvp(PYTHON, [PYTHON, "-c", self.SHELL, *command])
+            os.execve(PYTHON, [PYTHON, "-c", self.SHELL, *command], clean_environment(environment))
         os.set_blocking(self.fd, False)
         self.text = ""
 
