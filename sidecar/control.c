@@ -269,6 +269,7 @@ static enum err start_workers(struct control *c, struct why *w)
     while (c->worker_count < count && !e) {
         e = worker_start(&c->workers[c->worker_count], c->worker_count, count,
                          c->settings, c->via, &worker_events, &c->mailbox, c, w);
+        c->workers[c->worker_count].ports = &c->ports;
         c->worker_count += !e;
     }
     return e ? e : listen_all(c, w);

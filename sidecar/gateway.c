@@ -120,7 +120,9 @@ enum err listening_open(struct worker *w, int fd, enum gateway_kind kind,
     }
     l->listening = true;
     e = listener_open(&l->listener, &w->loop, fd, why_text);
-    if (!e)
-        note_peer(l);
-    return e;
+    if (e)
+        return e;
+    note_peer(l);
+    l->gateway.port = address_port(&l->listener.address);
+    return ERR_OK;
 }

@@ -6,6 +6,7 @@
 #include "sidecar/balancer.h"
 #include "sidecar/connection.h"
 #include "sidecar/downstream.h"
+#include "sidecar/egress.h"
 #include "sidecar/pool.h"
 #include "sidecar/port_internal.h"
 #include "sidecar/worker.h"
@@ -79,11 +80,15 @@ static void read_upgrade(struct call *c, const struct http_head *h,
             c->upgrade = arena_copy(&c->arena, asked);
 }
 
-static struct service *find_service(struct call *c, struct slice name, enum err *e)
+static struct service *find_service(struct call *c, const struct route *r, enum err *e)
 {
     struct listening *l = c->down->listening;
 
-    return l->app ? l->app : worker_service(c->worker, name, e);
+    if (l->app)
+        return l->app;
+    return r->form == ROUTE_EGRESS
+               ? egress_service(c->worker, r->authority, r->service, e)
+               : worker_service(c->worker, r->service, e);
 }
 
 static struct slice fixed_host(const struct service *s)
@@ -153,7 +158,7 @@ static enum err route_call(struct call *c, const struct http_head *h)
         c->text.line = r.target;
         return ERR_NO_ROUTE;
     }
-    s = find_service(c, r.service, &e);
+    s = find_service(c, &r, &e);
     if (!s)
         return e;
     begin_service(c, s);

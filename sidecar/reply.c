@@ -11,17 +11,25 @@ static void add_instances(struct service *s, struct text *out)
               known - ejected, ejected);
 }
 
+static const char *hint_of(const struct call *c)
+{
+    if (c->x.error == ERR_NO_SERVICE && c->form == ROUTE_PROXY)
+        return route_hint_egress;
+    return c->hint;
+}
+
 void reply_problem_body(const struct call *c, struct text *out)
 {
     enum err e = c->x.error;
+    const char *hint = hint_of(c);
 
     text_addf(out, "{\"type\":\"about:blank\",\"title\":");
     text_add_json(out, slice_of(http_reason((unsigned)err_status(e))));
     text_addf(out, ",\"status\":%d,\"detail\":", err_status(e));
     text_add_json(out, slice_of(err_text(e)));
-    if (c->hint && *c->hint) {
+    if (hint && *hint) {
         text_addf(out, ",\"hint\":");
-        text_add_json(out, slice_of(c->hint));
+        text_add_json(out, slice_of(hint));
     }
     text_addf(out, ",\"code\":\"%s\"", err_code(e));
     if (c->service_name.size) {

@@ -244,6 +244,34 @@ static struct slice host_of(const struct route *route, const struct request_rule
     return (struct slice){NULL, 0};
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte of "%XX" where it may stand in a target (RFC 9112 §3.2), else 0: it stays encoded. */
+static char decoded(struct slice s)
+{
+    int high = s.size < 3 ? -1 : hex_digit(s.base[1]);
+    int low = s.size < 3 ? -1 : hex_digit(s.base[2]);
+    int byte = high < 0 || low < 0 ? 0 : high << 4 | low;
+
+    return byte > ' ' && byte < 0x7f && byte != '#' ? (char)byte : 0;
+}
+
+static void put_decoded(struct pen *p, struct slice s)
+{
+    while (s.size > 0) {
+        char c = s.base[0] == '%' ? decoded(s) : 0;
+
+        *p->at++ = c ? c : s.base[0];
+        s = slice_after(s, c ? 3 : 1);
+    }
+}
+
 enum err rewrite_request(struct request_text *t, struct arena *a,
                          const struct http_head *h, const struct route *route,
                          const struct request_rules *rules)
@@ -260,7 +288,10 @@ enum err rewrite_request(struct request_text *t, struct arena *a,
         return ERR_NO_MEMORY;
     put(&p, h->method_text);
     put(&p, route->slash ? SLICE(" /") : SLICE(" "));
-    put(&p, route->target);
+    if (route->encoded)
+        put_decoded(&p, route->target);
+    else
+        put(&p, route->target);
     put(&p, SLICE(" HTTP/1.1\r\n"));
     t->line = (struct slice){p.start, (size_t)(p.at - p.start)};
     put(&p, host);

@@ -14,7 +14,7 @@ static const char hint_connect[] = "CONNECT is not served: call services by "
 static const char hint_host[] =
     "the Host must be loopback, NAME.localhost or NAME.csidecar; "
     "name further ones in proxy.allowed_hosts";
-static const char hint_egress[] =
+const char route_hint_egress[] =
     "this host is no service; set egress: true to let such requests pass";
 static const char hint_compat[] = "the path is not one of the drop-in API's";
 
@@ -82,15 +82,42 @@ static enum err route_dapr(struct route *r, struct slice rest, const char **hint
     return name_service(r, slice_first(rest, end), hint);
 }
 
+/* The value of a query's parameter, as it stands. */
+static struct slice parameter(struct slice query, struct slice name)
+{
+    while (query.base) {
+        struct slice pair = slice_next(&query, '&');
+        size_t equals = slice_find(pair, '=');
+
+        if (slice_equals(slice_first(pair, equals), name))
+            return slice_after(pair, equals + 1);
+    }
+    return (struct slice){NULL, 0};
+}
+
+/* /proxy?vip=APP&path=/rest, the path encoded as a query's values are. */
+static enum err route_prana(struct route *r, struct slice query, const char **hint)
+{
+    struct slice path = parameter(query, SLICE("path"));
+
+    set_rest(r, path);
+    r->slash = r->slash && !slice_equals_nocase(slice_first(path, 3), SLICE("%2F"));
+    r->encoded = true;
+    return name_service(r, parameter(query, SLICE("vip")), hint);
+}
+
 static enum err route_path(struct route *r, const struct gateway *g, struct slice path,
                            const char **hint)
 {
+    struct slice prana = SLICE("/proxy?");
     struct slice dapr = SLICE("/v1.0/invoke/"), own = SLICE("/_csidecar");
     struct slice inside;
     size_t end;
 
     if ((g->compat & COMPAT_DAPR) && slice_starts_with(path, dapr))
         return route_dapr(r, slice_after(path, dapr.size), hint);
+    if ((g->compat & COMPAT_PRANA) && slice_starts_with(path, prana))
+        return route_prana(r, slice_after(path, prana.size), hint);
     if (path.size < 2 || path.base[0] != '/')
         return refuse(ERR_NO_ROUTE, hint, hint_root);
     inside = slice_after(path, 1);
@@ -124,6 +151,28 @@ static bool split_absolute(struct slice target, struct slice *authority,
     return end > 0;
 }
 
+static bool is_our_port(const struct gateway *g, struct slice authority)
+{
+    struct slice host = host_without_port(authority);
+    uint64_t port = 80;
+
+    if (authority.size > host.size + 1 &&
+        !slice_to_u64(slice_after(authority, host.size + 1), &port))
+        return false;
+    return port == g->port;
+}
+
+/* Loopback and addresses are known to no registry. */
+static void route_outside(struct route *r, struct slice host)
+{
+    struct address a;
+
+    r->form = ROUTE_EGRESS;
+    if (!host_is_loopback(host) && service_name_is_valid(host) &&
+        address_from_ip(&a, host, 1) != ERR_OK)
+        r->service = host;
+}
+
 static enum err route_authority(struct route *r, const struct gateway *g,
                                 struct slice rest, const char **hint)
 {
@@ -132,10 +181,14 @@ static enum err route_authority(struct route *r, const struct gateway *g,
 
     r->form = ROUTE_PROXY;
     set_rest(r, rest);
-    if (host_is_loopback(r->authority))
+    if (host_is_loopback(r->authority) && (!g->egress || is_our_port(g, r->authority)))
         return route_path(r, g, rest, hint);
     if (service_of_host(r->authority, &by_host))
         return name_service(r, by_host, hint);
+    if (g->egress) {
+        route_outside(r, name);
+        return ERR_OK;
+    }
     if (!service_name_is_valid(name))
         return refuse(ERR_NO_ROUTE, hint, hint_name);
     r->service = name;
@@ -223,7 +276,7 @@ enum err route_request(struct route *r, const struct gateway *g,
     else
         e = route_origin(r, g, head, hint);
     if (e == ERR_NO_ROUTE && r->form == ROUTE_PROXY && !g->egress)
-        *hint = hint_egress;
+        *hint = route_hint_egress;
     /* "OPTIONS *" stays an asterisk. */
     if (!e && slice_is(r->target, "*"))
         r->slash = false;

@@ -10,6 +10,8 @@
  *   host    Host: orders.localhost[:port] or orders.csidecar        target untouched
  *   path    /orders/items/7?x=1                                     target: /items/7?x=1
  *   own     /_csidecar/...                                          our own API
+ *   prana   /proxy?vip=orders&path=/items/7 (compat)                target: the path, decoded
+ *   egress  GET http://example.com/ (egress: true)                  target: path and query
  *
  * All slices of a route point into the head, or are constants.
  */
@@ -24,8 +26,8 @@ enum route_form {
     ROUTE_PROXY,
     ROUTE_HOST,
     ROUTE_PATH,
-    ROUTE_OWN,    /* target: what follows the prefix, beginning with '/' */
-    ROUTE_EGRESS, /* an authority that is no service; `authority` says where to */
+    ROUTE_OWN, /* target: what follows the prefix, beginning with '/' */
+    ROUTE_EGRESS, /* an authority, which may be one outside; `service`: what registries may know it as */
 };
 
 enum gateway_kind {
@@ -47,7 +49,11 @@ struct gateway {
     unsigned allowed_origin_count;
     unsigned compat; /* enum compat of settings.h */
     bool egress;
+    unsigned port; /* ours, so that an absolute target of it is a path form */
 };
+
+/* Said where an unknown host might have been meant for outside. */
+extern const char route_hint_egress[];
 
 struct route {
     enum route_form form;
@@ -55,6 +61,8 @@ struct route {
     struct slice
         target; /* origin-form for the upstream; may lack its first '/' (see `slash`) */
     bool slash; /* a '/' goes in front of `target` */
+    bool
+        encoded; /* `target` stands in a query: its percent signs are one layer too many */
     struct slice
         authority; /* what the client said as its host; empty when it did not matter */
     struct slice prefix; /* of the path form: "/orders" */

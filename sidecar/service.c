@@ -188,6 +188,7 @@ struct service *service_make(struct slice name, struct settings *settings,
     s->random = random;
     list_init(&s->node);
     list_init(&s->unlisted);
+    list_init(&s->egress);
     list_init(&s->pending);
     policies_init(&s->policies, s);
     service_configure(s, settings, policy, workers);
@@ -201,6 +202,7 @@ void service_drop(struct service *s)
     settings_unref(s->settings);
     list_remove(&s->node);
     list_remove(&s->unlisted);
+    list_remove(&s->egress);
     free(s->name);
     free(s);
 }

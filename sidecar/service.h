@@ -61,7 +61,10 @@ struct service {
     uint32_t in_flight;
     uint64_t used_ms;
     uint64_t asked_ms; /* when discovery was last asked for it */
-    bool fixed;        /* an ingress's app: its list is ours, never forgotten */
+    bool outside;      /* no service of a registry: see egress.h */
+    struct list
+        egress; /* hosts that wait for its first list; of such a host: its place there */
+    bool fixed; /* an ingress's app: its list is ours, never forgotten */
     struct service_stats stats;
     /* Told when an instance is ejected (so that other workers learn of it). May be NULL. */
     void (*ejection)(struct service *s, const struct upstream *u);

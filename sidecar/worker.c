@@ -5,6 +5,7 @@
 
 #include "sidecar/connection.h"
 #include "sidecar/downstream.h"
+#include "sidecar/egress.h"
 #include "sidecar/port_internal.h"
 #include "sidecar/worker_letters.h"
 
@@ -67,7 +68,7 @@ static void place_unlisted(struct worker *w, struct service *s)
 {
     w->unlisted_count -= !list_empty(&s->unlisted);
     list_remove(&s->unlisted);
-    if (service_count(s) > 0)
+    if (service_count(s) > 0 && !s->outside)
         return;
     list_push_back(&w->unlisted, &s->unlisted);
     w->unlisted_count++;
@@ -127,6 +128,19 @@ struct service *worker_service(struct worker *w, struct slice name, enum err *e)
         place_unlisted(w, s);
     if (s)
         want(w, s);
+    return s;
+}
+
+struct service *worker_egress(struct worker *w, struct slice key, enum err *e)
+{
+    struct service *s = map_get(&w->services, key);
+
+    if (!s)
+        s = add_service(w, key, e);
+    if (!s)
+        return NULL;
+    s->outside = true;
+    place_unlisted(w, s);
     return s;
 }
 
@@ -365,6 +379,7 @@ void worker_take_list(struct worker *w, struct instance_list *list)
         return;
     s->in_flight++; /* those who waited may end, and so might it */
     service_update(s, list);
+    egress_answered(w, s);
     s->in_flight--;
     place_unlisted(w, s);
 }

@@ -16,6 +16,7 @@
 #include "sidecar/service.h"
 #include "transport/loop.h"
 
+struct ports;
 struct worker;
 
 /* Delivered on the control loop; names are lent for the call. */
@@ -56,6 +57,9 @@ struct worker {
     struct list
         advance; /* client connections whose next request waits for the end of a feeding */
     unsigned feeding;
+    unsigned lookups; /* of DNS, under way */
+    /* All sockets of this process, lent; set before the first worker_listen(), or NULL. */
+    const struct ports *ports;
     struct access_log access_log;
     struct timer sweep;
     char via[32];                  /* our pseudonym: the same in all workers */
@@ -104,6 +108,8 @@ unsigned worker_busy_outbound(const struct worker *w);
 /* Worker thread. The service of that name, made (and asked for) if need be; NULL: *e is ERR_NO_MEMORY, or
  * ERR_OVERLOADED when there are too many names without instances. */
 struct service *worker_service(struct worker *w, struct slice name, enum err *e);
+/* The same for a host outside (egress.h), that nobody is asked for. */
+struct service *worker_egress(struct worker *w, struct slice key, enum err *e);
 void worker_connection_closed(struct worker *w);
 /* Around each feeding of a reader: at the end of the outermost one, clients that wait advance. */
 void worker_enter(struct worker *w);

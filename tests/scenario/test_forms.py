@@ -62,12 +62,42 @@ def test_proxy_form_to_an_unknown_authority_is_a_404_that_says_so(sidecar):
     assert "nowhere.test" in str(document)
 
 
-@pytest.mark.xfail(strict=True, reason="the setting is there, what it promises is not yet")
 def test_proxy_form_to_any_authority_passes_with_egress(upstream, sidecar):
     other = upstream()
     s = sidecar(settings={"egress": True})
     assert s.get("http://%s/x" % other.address, host=other.address).status == 200
     assert other.last.target == "/x" and other.last["host"] == other.address
+
+
+def test_egress_finds_names_by_dns_unless_a_registry_knows_them(upstream, sidecar):
+    outside, users = upstream(), upstream()
+    s = sidecar(settings={"egress": True}, users=users)
+    assert s.get("http://localhost:%d/x" % outside.port, host="localhost").status == 200
+    assert outside.last["host"] == "localhost:%d" % outside.port
+    assert s.get("http://users/y", host="users").status == 200
+    assert users.last.target == "/y" and len(outside.requests) == 1
+
+
+def test_egress_never_leads_to_our_own_ports(sidecar):
+    s = sidecar(settings={"egress": True})
+    for host in ("127.0.0.1:%d", "0.0.0.0:%d", "[::1]:%d", "127.1.2.3:%d"):
+        authority = host % s.admin_port
+        problem(s.get("http://%s/stats" % authority, host=authority), 508, "loop_detected")
+    authority = "localhost:%d" % s.admin_port
+    problem(s.get("http://%s/stats" % authority, host=authority), 503, "no_instance")
+
+
+def test_egress_keeps_the_browser_out(upstream, sidecar):
+    outside = upstream()
+    s = sidecar(settings={"egress": True})
+    answer = s.get("http://%s/x" % outside.address, "Origin: http://evil.example", host=outside.address)
+    problem(answer, 403, "forbidden_origin")
+    assert not outside.requests
+
+
+def test_egress_to_a_host_that_nobody_knows(sidecar):
+    s = sidecar(settings={"egress": True})
+    problem(s.get("http://nowhere.invalid/x", host="nowhere.invalid"), 404, "no_such_service")
 
 
 def test_connect_is_refused_with_a_hint(sidecar):
@@ -110,6 +140,23 @@ def test_dapr_header(upstream, sidecar):
     s = sidecar(settings={"compat": ["dapr"]}, users=users)
     assert s.get("/items/7", "dapr-app-id: users").status == 200
     assert users.last.target == "/items/7"
+
+
+@pytest.mark.parametrize(
+    "query, target",
+    [
+        ("vip=users&path=/items/7", "/items/7"),
+        ("path=%2Fitems%2F7%3Fx%3D1%26y%3D%2520&vip=users", "/items/7?x=1&y=%20"),
+        ("vip=users", "/"),
+        ("vip=users&path=items", "/items"),
+        ("vip=users&path=/a%0d%0aX:%20y", "/a%0d%0aX:%20y"),
+    ],
+)
+def test_prana_form(upstream, sidecar, query, target):
+    users = upstream()
+    s = sidecar(settings={"compat": ["prana"]}, users=users)
+    assert s.get("/proxy?" + query).status == 200
+    assert users.last.target == target
 
 
 def test_drop_ins_are_off_unless_asked_for(sidecar, upstream):

@@ -251,6 +251,62 @@ TEST(loopback_is_more_than_one_address)
     assert_false(host_is_loopback(SLICE("localhost.evil")));
 }
 
+TEST(prana_names_the_service_and_its_path_in_the_query)
+{
+    gateway.compat = COMPAT_PRANA;
+    assert_int_equal(ask("/proxy?path=%2Fitems&vip=orders", "localhost"), ERR_OK);
+    goes_to("orders", false, "%2Fitems");
+    assert_true(route.encoded);
+}
+
+TEST(prana_without_a_vip_names_no_service)
+{
+    gateway.compat = COMPAT_PRANA;
+    assert_int_equal(ask("/proxy?path=%2Fitems", "localhost"), ERR_NO_ROUTE);
+}
+
+TEST(egress_asks_registries_for_names_only)
+{
+    gateway.egress = true;
+    gateway.port = 8081;
+    assert_int_equal(ask("http://example.com:8080/x", "other"), ERR_OK);
+    assert_int_equal(route.form, ROUTE_EGRESS);
+    goes_to("example.com", false, "/x");
+    assert_true(slice_is(route.authority, "example.com:8080"));
+}
+
+TEST(egress_to_an_address_asks_nobody)
+{
+    gateway.egress = true;
+    assert_int_equal(ask("http://10.1.2.3/x", "other"), ERR_OK);
+    assert_int_equal(route.form, ROUTE_EGRESS);
+    assert_int_equal(route.service.size, 0);
+}
+
+TEST(an_absolute_target_of_our_own_port_is_a_path)
+{
+    gateway.egress = true;
+    gateway.port = 8081;
+    assert_int_equal(ask("http://localhost:8081/orders/x", "other"), ERR_OK);
+    assert_int_equal(route.form, ROUTE_PATH);
+    goes_to("orders", false, "/x");
+}
+
+TEST(another_port_of_loopback_is_outside)
+{
+    gateway.egress = true;
+    gateway.port = 8081;
+    assert_int_equal(ask("http://localhost:3000/orders/x", "other"), ERR_OK);
+    assert_int_equal(route.form, ROUTE_EGRESS);
+}
+
+TEST(a_unix_socket_has_no_browsers_at_its_other_end)
+{
+    gateway.kind = GATEWAY_UNIX;
+    add(FIELD_ID_ORIGIN, "http://evil.example");
+    assert_int_equal(ask("http://orders/x", "orders"), ERR_OK);
+}
+
 TESTS(RUN_WITH(the_first_segment_of_the_path_names_the_service),
       RUN_WITH(a_service_alone_is_its_root),
       RUN_WITH(a_query_right_after_the_service_stays_one),
@@ -273,4 +329,11 @@ TESTS(RUN_WITH(the_first_segment_of_the_path_names_the_service),
       RUN_WITH(what_another_site_started_is_forbidden),
       RUN_WITH(a_service_header_waives_the_origin_but_not_the_host),
       RUN_WITH(private_network_preflights_are_forbidden), RUN_WITH(a_token_must_be_whole),
-      RUN_WITH(loopback_is_more_than_one_address))
+      RUN_WITH(loopback_is_more_than_one_address),
+      RUN_WITH(prana_names_the_service_and_its_path_in_the_query),
+      RUN_WITH(prana_without_a_vip_names_no_service),
+      RUN_WITH(egress_asks_registries_for_names_only),
+      RUN_WITH(egress_to_an_address_asks_nobody),
+      RUN_WITH(an_absolute_target_of_our_own_port_is_a_path),
+      RUN_WITH(another_port_of_loopback_is_outside),
+      RUN_WITH(a_unix_socket_has_no_browsers_at_its_other_end))
