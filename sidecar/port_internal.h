@@ -25,6 +25,8 @@ void port_stop_watching(struct call *c);
 void port_tunnel_up_data(struct call *c, struct slice bytes);
 void port_tunnel_up_ended(struct call *c, enum err e);
 
+/* What we are called in Via of what came in there. */
+struct slice call_via(const struct call *c);
 void worker_count_busy(struct call *c, int by);
 
 #endif

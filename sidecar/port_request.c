@@ -108,7 +108,7 @@ static enum err write_head(struct call *c, const struct route *r, const struct s
 {
     struct listening *l = c->down->listening;
     struct request_rules rules = {
-        .via = slice_of(c->worker->via),
+        .via = call_via(c),
         .peer_ip = l->peer_ip,
         .host = fixed_host(s),
         .forward_host = l->gateway.kind == GATEWAY_INGRESS,

@@ -159,7 +159,7 @@ static struct response_rules rules_of(struct call *c, enum http_framing framing)
     const struct upstream *u = c->x.instance;
 
     return (struct response_rules){
-        .via = slice_of(c->worker->via),
+        .via = call_via(c),
         .instance = slice_of(u->id),
         .attempts = c->x.attempts,
         .prefix = c->prefix,

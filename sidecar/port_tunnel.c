@@ -7,7 +7,7 @@
 static enum err write_head(struct call *c)
 {
     struct response_rules rules = {
-        .via = slice_of(c->worker->via),
+        .via = call_via(c),
         .instance = slice_of(c->x.instance->id),
         .attempts = c->x.attempts,
         .client_minor = 1,

@@ -166,12 +166,20 @@ void worker_connection_closed(struct worker *w)
     w->connection_count--;
 }
 
+static bool is_inbound(const struct call *c)
+{
+    return c->down->listening->gateway.kind == GATEWAY_INGRESS;
+}
+
+struct slice call_via(const struct call *c)
+{
+    return slice_of(is_inbound(c) ? c->worker->ingress_via : c->worker->via);
+}
+
 void worker_count_busy(struct call *c, int by)
 {
     struct worker *w = c->worker;
-    unsigned *count = c->down->listening->gateway.kind == GATEWAY_INGRESS
-                          ? &w->busy_inbound
-                          : &w->busy_outbound;
+    unsigned *count = is_inbound(c) ? &w->busy_inbound : &w->busy_outbound;
 
     __atomic_store_n(count, *count + (unsigned)by, __ATOMIC_RELAXED);
 }
@@ -310,6 +318,7 @@ enum err worker_open(struct worker *w, unsigned number, unsigned workers,
                          .control_owner = control_owner};
     init_lists(w);
     snprintf(w->via, sizeof(w->via), "%s", via);
+    snprintf(w->ingress_via, sizeof(w->ingress_via), "%s-in", w->via);
     random_init(&w->random, 0);
     arena_pool_init(&w->blocks, 64);
     timer_init(&w->sweep, on_sweep);

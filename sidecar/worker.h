@@ -62,7 +62,8 @@ struct worker {
     const struct ports *ports;
     struct access_log access_log;
     struct timer sweep;
-    char via[32];                  /* our pseudonym: the same in all workers */
+    /* Our pseudonyms, the same in all workers: a call to our own app passes here twice, and is no loop. */
+    char via[32], ingress_via[40];
     struct service_stats unrouted; /* requests that named no service */
     bool draining;                 /* answers carry Connection: close */
     bool refusing;                 /* the app has gone: new requests get ERR_DRAINING */

@@ -2,11 +2,13 @@
 
 #include "health/outlier.h"
 
-static const struct outlier_settings limits = {.failures = 3, .rest_ms = 100, .rest_max_ms = 300};
+static const struct outlier_settings limits = {
+    .failures = 3, .rest_ms = 100, .rest_max_ms = 300};
 
 static void fail_until_ejected(struct outlier *o, uint64_t now)
 {
-    while (outlier_allows(o, now) && !outlier_report(o, &limits, now, outlier_enter(o), OUTCOME_FAILED))
+    while (outlier_allows(o, now) &&
+           !outlier_report(o, &limits, now, outlier_enter(o), OUTCOME_FAILED))
         continue;
 }
 
@@ -102,7 +104,8 @@ TEST(an_answer_from_before_the_ejection_changes_nothing)
 
 TEST(never_ejects_when_it_is_off)
 {
-    const struct outlier_settings off = {.failures = 0, .rest_ms = 100, .rest_max_ms = 100};
+    const struct outlier_settings off = {
+        .failures = 0, .rest_ms = 100, .rest_max_ms = 100};
     struct outlier o = {0};
 
     for (int i = 0; i < 100; i++)
@@ -110,8 +113,12 @@ TEST(never_ejects_when_it_is_off)
     assert_true(outlier_allows(&o, 0));
 }
 
-TESTS(RUN(ejects_after_so_many_failures_in_a_row), RUN(a_success_in_between_starts_the_count_again),
-      RUN(lets_one_request_through_after_the_rest), RUN(closes_when_the_probing_request_succeeds),
-      RUN(probes_again_when_the_probing_request_was_cancelled), RUN(rests_longer_each_time_up_to_a_limit),
+TESTS(RUN(ejects_after_so_many_failures_in_a_row),
+      RUN(a_success_in_between_starts_the_count_again),
+      RUN(lets_one_request_through_after_the_rest),
+      RUN(closes_when_the_probing_request_succeeds),
+      RUN(probes_again_when_the_probing_request_was_cancelled),
+      RUN(rests_longer_each_time_up_to_a_limit),
       RUN(forgives_an_ejection_for_each_rest_without_failure),
-      RUN(an_answer_from_before_the_ejection_changes_nothing), RUN(never_ejects_when_it_is_off))
+      RUN(an_answer_from_before_the_ejection_changes_nothing),
+      RUN(never_ejects_when_it_is_off))
