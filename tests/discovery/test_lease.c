@@ -305,6 +305,103 @@ TEST(does_not_wait_for_ever_for_a_registry_that_leaves)
     world_passes(5);
 }
 
+static enum err update(const char *version)
+{
+    struct registration r = *lease_registration(lease);
+
+    r.version = version;
+    return lease_update(lease, &r);
+}
+
+static const char *version_there(void)
+{
+    const struct instance *i = world_find("orders", "me");
+
+    return i ? i->version : "";
+}
+
+TEST(an_update_is_put_without_a_gap)
+{
+    struct memory_server *a = open_one();
+
+    world_want("orders");
+    lease_start(lease);
+    world_passes(50);
+    assert_int_equal(update("2"), ERR_OK);
+    assert_string_equal(lease_registration(lease)->version, "2");
+    world_passes(50);
+    assert_string_equal(version_there(), "2");
+    assert_int_equal(a->puts, 2);
+    assert_int_equal(a->removes, 0);
+    assert_true(held);
+    lease_stop(lease, 1000);
+    world_passes(5);
+}
+
+TEST(updates_while_a_put_is_under_way_end_with_the_last_one)
+{
+    struct memory_server *a = open_one();
+
+    world_want("orders");
+    a->delay_ms = 100;
+    lease_start(lease);
+    world_passes(50);
+    update("2");
+    update("3");
+    world_passes(400);
+    assert_string_equal(version_there(), "3");
+    assert_true(held);
+    lease_stop(lease, 1000);
+    world_passes(300);
+}
+
+TEST(an_update_of_what_is_not_started_waits_for_the_start)
+{
+    struct memory_server *a = open_one();
+
+    world_want("orders");
+    update("2");
+    world_passes(50);
+    assert_int_equal(a->puts, 0);
+    lease_start(lease);
+    world_passes(50);
+    assert_string_equal(version_there(), "2");
+    lease_stop(lease, 1000);
+    world_passes(5);
+}
+
+TEST(an_update_while_the_registry_is_away_is_what_it_gets_later)
+{
+    struct memory_server *a = open_one();
+
+    world_want("orders");
+    a->away = true;
+    lease_start(lease);
+    world_passes(100);
+    update("2");
+    a->away = false;
+    world_passes(3000);
+    assert_string_equal(version_there(), "2");
+    lease_stop(lease, 1000);
+    world_passes(5);
+}
+
+TEST(a_stop_with_less_time_shortens_the_one_before)
+{
+    struct memory_server *a = open_one();
+
+    lease_start(lease);
+    world_passes(5);
+    a->silent = true;
+    lease_stop(lease, 5000);
+    lease_stop(lease, 200);
+    lease_stop(lease, 9000);
+    world_passes(190);
+    assert_int_equal(stops, 0);
+    world_passes(15);
+    assert_int_equal(stops, 1);
+}
+
 TEST(keeps_a_copy_of_what_it_registers)
 {
     open_one();
@@ -326,4 +423,9 @@ TESTS(RUN_WITH(registers_and_tells_later), RUN_WITH(renews_at_each_heartbeat),
       RUN_WITH(a_registry_that_cannot_write_is_none_of_its_business),
       RUN_WITH(follows_a_reload_to_another_registry),
       RUN_WITH(does_not_wait_for_ever_for_a_registry_that_leaves),
+      RUN_WITH(an_update_is_put_without_a_gap),
+      RUN_WITH(updates_while_a_put_is_under_way_end_with_the_last_one),
+      RUN_WITH(an_update_of_what_is_not_started_waits_for_the_start),
+      RUN_WITH(an_update_while_the_registry_is_away_is_what_it_gets_later),
+      RUN_WITH(a_stop_with_less_time_shortens_the_one_before),
       RUN_WITH(keeps_a_copy_of_what_it_registers))
