@@ -6,10 +6,9 @@
 #include "sidecar/core/log.h"
 
 enum {
-    STOP_MS = 2000,       /* for a registry to forget us */
-    CLOSE_MS = 200,       /* the same at the very end */
-    PATIENCE_MS = 2000,   /* then we are ready though a registry is away */
-    LOOK_AGAIN_MS = 1000, /* at an address that did not answer */
+    STOP_MS = 2000,     /* for a registry to forget us */
+    CLOSE_MS = 200,     /* the same at the very end */
+    PATIENCE_MS = 2000, /* then we are ready though a registry is away */
     REACH_MS = 1000,
     DAMPING_WINDOW_MS = 60 * 1000,
     DAMPING_FIRST_MS = 1000,
@@ -39,15 +38,15 @@ static const char *name_of(const struct app *app)
     return app_settings_of(app)->name;
 }
 
-static void reason_set(char out[APP_REASON], const char *reason)
+void app_reason_set(char out[APP_REASON], const char *reason)
 {
     snprintf(out, APP_REASON, "%.*s", APP_REASON - 1, reason);
 }
 
-static void enter(struct app *app, enum app_state s, const char *reason)
+void app_enter(struct app *app, enum app_state s, const char *reason)
 {
     app->state = s;
-    reason_set(app->reason, reason);
+    app_reason_set(app->reason, reason);
     apps_touch(app->apps);
 }
 
@@ -57,7 +56,7 @@ static void stop_timers(struct app *app)
     timer_stop(&app->patience, apps_clock(app->apps));
 }
 
-static void take_out(struct app *app, uint64_t within_ms)
+void app_take_out(struct app *app, uint64_t within_ms)
 {
     stop_timers(app);
     app->is_ready = false;
@@ -81,7 +80,7 @@ static void on_lease_changed(struct lease *l, bool held)
     if (held && app->state == APP_REGISTERING)
         log_info("app.registered", "service=%s id=%s address=%s", name_of(app), app->id,
                  address_format(&app->address, address));
-    enter(app, held ? APP_REGISTERED : APP_REGISTERING, "");
+    app_enter(app, held ? APP_REGISTERED : APP_REGISTERING, "");
 }
 
 static void on_lease_stopped(struct lease *l)
@@ -128,27 +127,7 @@ static enum err lease_begin(struct app *app)
     return e;
 }
 
-/* ---- where it can be reached ---- */
-
-/* Said once, not at every look. */
-static void complain(struct app *app, const char *reason)
-{
-    char text[2 * APP_REASON];
-
-    if (strncmp(app->complaint, reason, sizeof(app->complaint) - 1) == 0)
-        return;
-    reason_set(app->complaint, reason);
-    log_error("app.unreachable", "service=%s reason=\"%s\"", name_of(app),
-              log_quote(text, sizeof(text), slice_of(reason)));
-}
-
-static void look_again(struct app *app, const char *reason)
-{
-    complain(app, reason);
-    take_out(app, STOP_MS);
-    enter(app, APP_UNREACHABLE, reason);
-    timer_start(&app->timer, apps_clock(app->apps), LOOK_AGAIN_MS);
-}
+/* ---- in the registries, or not ---- */
 
 /* A refresh found all as it was, or the lease is under way. */
 static void registering(struct app *app)
@@ -157,121 +136,31 @@ static void registering(struct app *app)
 
     app->refreshing = false;
     if (!was)
-        enter(app, APP_REGISTERING, "");
+        app_enter(app, APP_REGISTERING, "");
     if (!app->is_ready)
         timer_start(&app->patience, apps_clock(app->apps), PATIENCE_MS);
 }
 
-static void put_in(struct app *app)
+void app_put_in(struct app *app)
 {
     enum err e = ERR_OK;
 
     if (!app->apps->settings->registry.publish) {
         (void)app_make_registration(app);
-        take_out(app, STOP_MS);
+        app_take_out(app, STOP_MS);
         app->is_ready = true;
-        enter(app, APP_UNPUBLISHED, "");
+        app_enter(app, APP_UNPUBLISHED, "");
         return;
     }
     registering(app);
     e = lease_begin(app);
     if (e)
-        look_again(app, err_text(e));
-}
-
-/* `own` is lent. */
-static struct advertise advertise_of(const struct app *app, const struct address *own)
-{
-    const struct apps_context *c = &app->apps->context;
-
-    return (struct advertise){
-        .app = app_settings_of(app),
-        .app_index = app->index,
-        .own = own,
-        .ports = c->ports,
-        .catalog = c->catalog,
-        .pod_ip = getenv("POD_IP"),
-    };
-}
-
-/* Where the app itself answers: the check may have a port of its own. */
-static struct address own_address(const struct app *app)
-{
-    struct address a = *probe_address(app->check->probe);
-
-    if (!address_is_path(&a))
-        address_set_port(&a, app_settings_of(app)->port);
-    return a;
-}
-
-static void find_address(struct app *app);
-
-/* By what has set the state since; it may be that the address is wanted again. */
-static void on_cancelled(struct app *app)
-{
-    if (app->state == APP_CHECKING || app->refreshing)
-        find_address(app);
-    apps_touch(app->apps);
-}
-
-static void on_unreached(struct app *app)
-{
-    struct address own = own_address(app);
-    struct advertise a = advertise_of(app, &own);
-    struct why why_text;
-
-    why_init(&why_text);
-    advertise_explain(&a, &app->reach.to, app->reach.reason, &why_text);
-    look_again(app, why_text.text);
-}
-
-static void on_reached(struct check *c, enum probe_result r)
-{
-    struct app *app = c->owner;
-
-    app->reaching = false;
-    if (r == CHECK_NONE) {
-        on_cancelled(app);
-        return;
-    }
-    if (r != CHECK_PASSED) {
-        on_unreached(app);
-        return;
-    }
-    app->has_address = true;
-    app->complaint[0] = '\0';
-    app->address = c->to;
-    put_in(app);
-}
-
-static enum err find(struct app *app, struct address *to, struct why *w)
-{
-    struct address own = own_address(app);
-    struct advertise a = advertise_of(app, &own);
-
-    return advertise_find(&a, to, w);
-}
-
-static void find_address(struct app *app)
-{
-    struct why why_text;
-
-    if (!app->refreshing)
-        enter(app, APP_CHECKING, "");
-    if (app->reaching)
-        return;
-    why_init(&why_text);
-    if (find(app, &app->reach.to, &why_text)) {
-        look_again(app, why_text.text);
-        return;
-    }
-    app->reaching = true;
-    check_start(&app->reach, PROBE_TCP);
+        app_look_again(app, err_text(e));
 }
 
 static void on_timer(struct timer *t)
 {
-    find_address(container_of(t, struct app, timer));
+    app_find_address(container_of(t, struct app, timer));
 }
 
 /* ---- well and unwell ---- */
@@ -296,14 +185,14 @@ static void comes(struct app *app)
 
     log_info("app.up", "service=%s id=%s", name_of(app), app->id);
     if (wait == 0) {
-        find_address(app);
+        app_find_address(app);
         return;
     }
     snprintf(reason, sizeof(reason), "it comes and goes: waiting %llu s",
              (unsigned long long)wait / 1000);
     log_warn("app.damped", "service=%s id=%s wait=%llums", name_of(app), app->id,
              (unsigned long long)wait);
-    enter(app, APP_RETURNING, reason);
+    app_enter(app, APP_RETURNING, reason);
     timer_start(&app->timer, apps_clock(app->apps), wait);
 }
 
@@ -321,8 +210,8 @@ static void goes(struct app *app, const char *reason)
     app->has_been_out = true;
     if (loop_now(app->apps->context.loop) - app->came_ms > DAMPING_WINDOW_MS)
         app->returns = 0;
-    take_out(app, STOP_MS);
-    enter(app, APP_OUT, reason);
+    app_take_out(app, STOP_MS);
+    app_enter(app, APP_OUT, reason);
 }
 
 void app_check_changed(struct app *app, enum probe_state s, const struct why *why)
@@ -345,7 +234,7 @@ void app_init(struct app *app, struct apps *a, unsigned index)
     app->reach = (struct check){.loop = a->context.loop,
                                 .timeout_ms = REACH_MS,
                                 .owner = app,
-                                .ended = on_reached};
+                                .ended = app_on_reached};
     timer_init(&app->timer, on_timer);
     timer_init(&app->patience, on_patience);
 }
@@ -358,11 +247,11 @@ void app_refresh(struct app *app)
     case APP_REGISTERED:
     case APP_UNPUBLISHED:
         app->refreshing = true;
-        find_address(app);
+        app_find_address(app);
         return;
     case APP_UNREACHABLE:
         timer_stop(&app->timer, apps_clock(app->apps));
-        find_address(app);
+        app_find_address(app);
         return;
     case APP_WAITING:
     case APP_CHECKING:
@@ -376,7 +265,7 @@ void app_refresh(struct app *app)
 
 void app_check_moved(struct app *app)
 {
-    struct address now = own_address(app);
+    struct address now = app_own_address(app);
 
     if (app->apps->leaving)
         return;
@@ -386,14 +275,14 @@ void app_check_moved(struct app *app)
 
 void app_leave(struct app *app, enum app_state as, uint64_t within_ms, const char *reason)
 {
-    take_out(app, within_ms);
+    app_take_out(app, within_ms);
     if (app->state != APP_GONE)
-        enter(app, as, reason);
+        app_enter(app, as, reason);
 }
 
 void app_close(struct app *app)
 {
-    take_out(app, CLOSE_MS);
+    app_take_out(app, CLOSE_MS);
     app_check_close(app->check);
     app->check = NULL;
 }

