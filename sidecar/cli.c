@@ -106,28 +106,37 @@ static enum cli_option option_find(const struct cli *c, struct slice flag)
     return OPTION_COUNT;
 }
 
-/* --flag value, --flag=value, -f value. */
+/* --flag=VALUE, or the next argument; NULL: there is none, and that was said. */
+static const char *value_take(struct cli *c, const struct option_row *row,
+                              const char *behind)
+{
+    if (!row->argument && behind)
+        cli_fail(CLI_USAGE, "%s takes no value", row->flag);
+    if (!row->argument)
+        return behind ? NULL : "";
+    if (!behind && c->at < c->argc)
+        return c->argv[c->at++];
+    if (!behind)
+        cli_fail(CLI_USAGE, "%s needs a value: %s", row->flag, row->argument);
+    return behind;
+}
+
 static int option_take(struct cli *c)
 {
     struct slice all = slice_of(c->argv[c->at++]);
     struct slice flag = slice_first(all, slice_find(all, '='));
     enum cli_option o = option_find(c, flag);
-    struct cli_values *v;
-    const char *value = flag.size < all.size ? all.base + flag.size + 1 : NULL;
+    const char *value;
 
     if (o == OPTION_COUNT)
         return fail_option(c, flag);
-    v = &c->options[o];
-    if (!cli_options[o].argument && value)
-        return cli_fail(CLI_USAGE, "%s takes no value", cli_options[o].flag);
-    if (cli_options[o].argument && !value && c->at < c->argc)
-        value = c->argv[c->at++];
-    if (cli_options[o].argument && !value)
-        return cli_fail(CLI_USAGE, "%s needs a value: %s", cli_options[o].flag,
-                        cli_options[o].argument);
-    if (v->count == CLI_REPEATS)
+    value = value_take(c, &cli_options[o],
+                       flag.size < all.size ? all.base + flag.size + 1 : NULL);
+    if (!value)
+        return CLI_USAGE;
+    if (c->options[o].count == CLI_REPEATS)
         return cli_fail(CLI_USAGE, "%s was given too often", cli_options[o].flag);
-    v->items[v->count++] = value ? value : "";
+    c->options[o].items[c->options[o].count++] = value;
     return CLI_DONE;
 }
 
@@ -203,16 +212,27 @@ static int run_command(struct cli *c)
     return code;
 }
 
+/* Without a command, what there is are settings: `run`. */
+static const char *command_name(struct cli *c, const char *first)
+{
+    if (!first)
+        return "run";
+    if (is_any(first, "--help", "-h"))
+        return "help";
+    if (c->argc == 2 && is_any(first, "--version", "-V"))
+        return "version"; /* with more it is the app's */
+    return is_option(first) ? "run" : first;
+}
+
 static int dispatch(struct cli *c, const char *first)
 {
-    if (first && c->argc == 2 && is_any(first, "--version", "-V"))
-        return cli_version(c); /* with more, it is the app's version */
-    if (first && is_any(first, "--help", "-h"))
-        first = "help";
-    c->command = cli_command(first && !is_option(first) ? first : "run");
-    if (first && !is_option(first))
-        c->at++;
-    return c->command ? run_command(c) : fail_unknown(first);
+    const char *name = command_name(c, first);
+
+    c->command = cli_command(name);
+    if (!c->command)
+        return fail_unknown(name);
+    c->at += first && (name == first || strcmp(name, "run") != 0);
+    return run_command(c);
 }
 
 int cli_main(int argc, char *const *argv, char *const *environment)

@@ -157,27 +157,27 @@ static int said_where(struct cli *c, const char **from, const char **text)
     return CLI_DONE;
 }
 
-static int find(struct cli *c, bool quiet)
+static bool is_said(const struct cli *c)
+{
+    return c->admin.any.sa_family != 0;
+}
+
+/* c->admin, where somebody said; else it stays empty. */
+static int take_said(struct cli *c)
 {
     const char *from, *text;
-    char at[ADDRESS_TEXT];
-    int code = c->admin_is_known ? CLI_DONE : cli_loop(c);
+    int code;
 
-    if (c->admin_is_known || code)
-        return code;
     c->admin = (struct address){0};
     code = said_where(c, &from, &text);
-    if (!code && text)
-        code = take_address(c, from, text);
-    if (code)
-        return code;
-    if (c->admin.any.sa_family ? is_csidecar(c) : look_around(c)) {
-        c->admin_is_known = true;
-        return CLI_DONE;
-    }
-    if (quiet)
-        return CLI_FAILED;
-    if (text || (c->settings && !c->settings->admin.addresses.by_default))
+    return !code && text ? take_address(c, from, text) : code;
+}
+
+static int fail_nobody(const struct cli *c, bool said)
+{
+    char at[ADDRESS_TEXT];
+
+    if (said)
         return cli_fail(CLI_FAILED,
                         "no sidecar answers on %s; is it running? Start one with "
                         "`csidecar --app-port PORT`",
@@ -189,6 +189,23 @@ static int find(struct cli *c, bool quiet)
                     c->command->options >> OPTION_REGISTRY & 1
                         ? ", or ask a registry itself: --registry local"
                         : "");
+}
+
+static int find(struct cli *c, bool quiet)
+{
+    int code = c->admin_is_known ? CLI_DONE : cli_loop(c);
+    bool said;
+
+    if (c->admin_is_known || code)
+        return code;
+    code = take_said(c);
+    if (code)
+        return code;
+    said = is_said(c);
+    c->admin_is_known = said ? is_csidecar(c) : look_around(c);
+    if (c->admin_is_known)
+        return CLI_DONE;
+    return quiet ? CLI_FAILED : fail_nobody(c, said);
 }
 
 int cli_find_admin(struct cli *c)

@@ -144,16 +144,35 @@ static void print_zsh_options(const struct command *command)
     printf(")'");
 }
 
-static void print_zsh(void)
+static void print_zsh_descriptions(void)
 {
-    printf("#compdef csidecar\n"
-           "_csidecar() {\n"
-           "    local -a commands=(\n");
     for (const struct command *at = cli_commands; at->name; at++) {
         printf("        '%s:", at->name);
         print_escaped(at->summary, ":\\");
         printf("'\n");
     }
+}
+
+static void print_zsh_case(const struct command *at)
+{
+    printf("    %s) _arguments", at->name);
+    print_zsh_options(at);
+    if (wants_name(at))
+        printf(" '1:service:(${(f)\"$(csidecar services --json 2>/dev/null | "
+               "sed -n '\\''s/^ \\{6\\}\"name\": \"\\(.*\\)\",$/\\1/p'\\'')\"})'");
+    if (strcmp(at->name, "completion") == 0)
+        printf(" '1:shell:(bash zsh fish)'");
+    if (strcmp(at->name, "check") == 0)
+        printf(" '1:file:_files'");
+    printf(" ;;\n");
+}
+
+static void print_zsh(void)
+{
+    printf("#compdef csidecar\n"
+           "_csidecar() {\n"
+           "    local -a commands=(\n");
+    print_zsh_descriptions();
     printf("    )\n"
            "    if ((CURRENT == 2)); then\n"
            "        _describe command commands\n"
@@ -163,18 +182,8 @@ static void print_zsh(void)
            "    shift words\n"
            "    ((CURRENT--))\n"
            "    case $command in\n");
-    for (const struct command *at = cli_commands; at->name; at++) {
-        printf("    %s) _arguments", at->name);
-        print_zsh_options(at);
-        if (wants_name(at))
-            printf(" '1:service:(${(f)\"$(csidecar services --json 2>/dev/null | "
-                   "sed -n '\\''s/^ \\{6\\}\"name\": \"\\(.*\\)\",$/\\1/p'\\'')\"})'");
-        if (strcmp(at->name, "completion") == 0)
-            printf(" '1:shell:(bash zsh fish)'");
-        if (strcmp(at->name, "check") == 0)
-            printf(" '1:file:_files'");
-        printf(" ;;\n");
-    }
+    for (const struct command *at = cli_commands; at->name; at++)
+        print_zsh_case(at);
     printf("    esac\n"
            "}\n"
            "[ \"$funcstack[1]\" = _csidecar ] && _csidecar \"$@\" || compdef _csidecar "
