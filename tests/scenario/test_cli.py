@@ -181,7 +181,7 @@ def watching(s, *words):
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(5)
 
 
