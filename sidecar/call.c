@@ -22,7 +22,7 @@ struct call *call_take(struct worker *w, struct downstream *d)
         if (!c)
             return NULL;
     }
-    memset(c, 0, sizeof(*c));
+    memset(c, 0, offsetof(struct call, out));
     list_init(&c->spare);
     list_init(&c->x.waiting);
     c->worker = w;

@@ -24,8 +24,6 @@ struct call {
     struct connection *up; /* of the present attempt */
     struct arena arena;
     struct http_reader reader; /* of requests */
-    struct http_writer out;    /* to the instance */
-    struct http_writer in;     /* to the client */
 
     /* The request; slices are in the arena. */
     const struct http_head *head; /* lent during the head's callback only */
@@ -80,6 +78,10 @@ struct call {
     bool finished; /* it is over: to be recycled as soon as no callback is under way */
     struct slice service_name;
     char instance_id[64]; /* of the last attempt, perhaps cut */
+
+    /* Last, as they are large and need no clearing: each begins with writer_start(). */
+    struct http_writer out; /* to the instance */
+    struct http_writer in;  /* to the client */
 };
 
 struct call *call_take(struct worker *w, struct downstream *d);

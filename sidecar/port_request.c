@@ -15,9 +15,6 @@ static const char hint_timeout[] =
     "csidecar-timeout takes a duration such as 500ms or 2s";
 static const char hint_retries[] = "csidecar-retries takes a number from 0 to 10";
 
-/* Line, "Host: ", its value, CRLF, fields, the end. None is empty. */
-enum { HEAD_SLICES = 6 };
-
 static struct call *call_of(struct exchange *x)
 {
     return container_of(x, struct call, x);
@@ -252,18 +249,22 @@ static enum err write_replay(struct call *c)
     return e;
 }
 
+/* The places of the writer that a head takes: none of its parts is empty. */
+static unsigned head_slices(const struct call *c)
+{
+    return c->text.expects ? 4 : 3;
+}
+
 static void start_writer(struct call *c)
 {
     const struct request_text *t = &c->text;
     const struct upstream *u = c->x.instance;
     struct slice host = t->host.size ? t->host : (struct slice){u->host, u->host_size};
-    struct slice head[HEAD_SLICES] = {
-        t->line,   SLICE("Host: "),
-        host,      SLICE("\r\n"),
-        t->fields, t->expects ? SLICE("Expect: 100-continue\r\n\r\n") : SLICE("\r\n"),
-    };
+    struct slice expect = SLICE("Expect: 100-continue\r\n\r\n");
+    struct slice lines = slice_first(t->fields, t->fields.size - strlen("\r\n"));
+    struct slice head[] = {t->line, host, t->expects ? lines : t->fields, expect};
 
-    writer_start_slices(&c->out, &c->up->socket.stream, head, HEAD_SLICES, c->framing,
+    writer_start_slices(&c->out, &c->up->socket.stream, head, head_slices(c), c->framing,
                         c->length);
     c->out_started = true;
     c->out_broken = false;
@@ -322,7 +323,7 @@ static void keep_unsent(struct call *c, unsigned count)
 
     if (!c->x.body_lost || queue_size(&c->replay) > 0)
         return;
-    for (unsigned i = HEAD_SLICES + step - 1; i < count - (step - 1) && !e; i += step)
+    for (unsigned i = head_slices(c) + step - 1; i < count - (step - 1) && !e; i += step)
         e = keep_body(c, c->out.slices[i]);
     if (e)
         queue_clear(&c->replay, &c->worker->loop.chunks);
@@ -463,12 +464,13 @@ enum err port_request_end(struct call *c)
 
 void port_request_flush(struct call *c)
 {
-    uint64_t before = c->out.written;
+    uint64_t before;
     enum err e;
 
     port_watch_rate(c);
     if (!c->out_started)
         return;
+    before = c->out.written;
     e = c->out_broken ? ERR_OK : flush(c);
     if (e) {
         exchange_fail(&c->x, e);

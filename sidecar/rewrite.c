@@ -1,7 +1,7 @@
 #include "sidecar/rewrite.h"
 
 #include <assert.h>
-#include <stdio.h>
+#include <endian.h>
 
 /* Room is taken once, for all that may be written, so that writing needs no checks. */
 struct pen {
@@ -41,17 +41,35 @@ static void put_line(struct pen *p, struct slice name, struct slice value)
     put(p, SLICE("\r\n"));
 }
 
-/* Most lines stand in the source as "Name: value": one copy then. */
-static inline void put_field(struct pen *p, const struct http_field *f)
-{
-    const char *end = f->name.base + f->name.size;
+/* Lines that stand in the source one behind the other, as we write them, leave in one copy. */
+struct run {
+    const char *from, *to; /* without the last CRLF; NULL: none */
+};
 
-    if (f->value.base == end + 2 && end[1] == ' ') {
-        put(p, (struct slice){f->name.base, f->name.size + 2 + f->value.size});
-        put(p, SLICE("\r\n"));
-    } else {
+static void run_end(struct run *r, struct pen *p)
+{
+    if (!r->from)
+        return;
+    put(p, (struct slice){r->from, (size_t)(r->to - r->from)});
+    put(p, SLICE("\r\n"));
+    r->from = NULL;
+}
+
+/* A line ends in CRLF, whoever sent it: two bytes between this one and the last are that. */
+static void run_add(struct run *r, struct pen *p, const struct http_field *f)
+{
+    const char *colon = f->name.base + f->name.size;
+
+    if (!r->from || r->to + 2 != f->name.base)
+        run_end(r, p);
+    if (f->value.base != colon + 2 || colon[1] != ' ') {
+        run_end(r, p);
         put_line(p, f->name, f->value);
+        return;
     }
+    if (!r->from)
+        r->from = f->name.base;
+    r->to = f->value.base + f->value.size;
 }
 
 static void put_number(struct pen *p, uint64_t value)
@@ -140,12 +158,26 @@ static void put_forwarded_for(struct pen *p, const struct http_head *h,
     put(p, SLICE("\r\n"));
 }
 
+/* The digits of each byte's halves, high one first, all eight at once: each half in a byte of its own, then
+ * '0' or, from 10 on, 'a' - 10 more. */
+static uint64_t hex_digits(uint32_t value)
+{
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t x = __builtin_bswap32(value), letters;
+
+    x = (x << 16 | x) & 0x0000ffff0000ffff;
+    x = (x << 8 | x) & 0x00ff00ff00ff00ff;
+    x = (x >> 4 | x << 8) & 0x0f0f0f0f0f0f0f0f;
+    letters = (x + ones * 6) >> 4 & ones;
+    return x + ones * '0' + letters * ('a' - '0' - 10);
+}
+
 static void put_hex(struct pen *p, uint64_t value)
 {
-    static const char digits[] = "0123456789abcdef";
+    uint64_t digits[] = {htole64(hex_digits((uint32_t)(value >> 32))),
+                         htole64(hex_digits((uint32_t)value))};
 
-    for (int shift = 60; shift >= 0; shift -= 4)
-        *p->at++ = digits[value >> shift & 15];
+    put(p, (struct slice){(const char *)digits, sizeof(digits)});
 }
 
 /* W3C Trace Context §3.2: ids must not be all zero. */
@@ -218,6 +250,8 @@ static void put_request_fields(struct pen *p, const struct http_head *h,
                                const struct route *route,
                                const struct request_rules *rules)
 {
+    struct run run = {NULL, NULL};
+
     for (unsigned i = 0; i < h->count; i++) {
         const struct http_field *f = &h->fields[i];
 
@@ -225,11 +259,14 @@ static void put_request_fields(struct pen *p, const struct http_head *h,
             continue;
         if (f->id == FIELD_ID_DAPR_APP_ID && route->form == ROUTE_HEADER)
             continue;
-        if (f->id == FIELD_ID_CONTENT_LENGTH)
+        if (f->id == FIELD_ID_CONTENT_LENGTH) {
+            run_end(&run, p);
             put_length(p, h->length);
-        else if (!is_dropped(h, f, request_dropped))
-            put_field(p, f);
+        } else if (!is_dropped(h, f, request_dropped)) {
+            run_add(&run, p, f);
+        }
     }
+    run_end(&run, p);
     put_request_additions(p, h, route, rules);
 }
 
@@ -292,12 +329,14 @@ enum err rewrite_request(struct request_text *t, struct arena *a,
         put_decoded(&p, route->target);
     else
         put(&p, route->target);
-    put(&p, SLICE(" HTTP/1.1\r\n"));
+    put(&p, SLICE(" HTTP/1.1\r\nHost: "));
     t->line = (struct slice){p.start, (size_t)(p.at - p.start)};
     put(&p, host);
     t->host = (struct slice){p.at - host.size, host.size};
     t->fields.base = p.at;
+    put(&p, SLICE("\r\n"));
     put_request_fields(&p, h, route, rules);
+    put(&p, SLICE("\r\n"));
     t->fields.size = (size_t)(p.at - t->fields.base);
     t->expects = h->expect_continue;
     pen_close(&p, a);
@@ -398,6 +437,7 @@ static void put_response_fields(struct pen *p, const struct http_head *h,
                                 const struct response_rules *rules)
 {
     bool has_no_length = h->status < 200 || h->status == 204; /* RFC 9110 §8.6 */
+    struct run run = {NULL, NULL};
 
     for (unsigned i = 0; i < h->count; i++) {
         const struct http_field *f = &h->fields[i];
@@ -405,11 +445,14 @@ static void put_response_fields(struct pen *p, const struct http_head *h,
         if (is_dropped(h, f, response_dropped) ||
             (has_no_length && f->id == FIELD_ID_CONTENT_LENGTH))
             continue;
-        if (rules->prefix.size && is_rewritten(f))
+        if (rules->prefix.size && is_rewritten(f)) {
+            run_end(&run, p);
             put_rewritten(p, f, rules);
-        else
-            put_field(p, f);
+        } else {
+            run_add(&run, p, f);
+        }
     }
+    run_end(&run, p);
 }
 
 static void put_connection(struct pen *p, const struct http_head *h,

@@ -10,13 +10,12 @@
 #include "sidecar/core/random.h"
 #include "sidecar/route.h"
 
-/* A request head in parts, all in the arena, fit for every attempt: line, Host (chosen per attempt), fields,
- * Expect (left out once a 100 was relayed), and the empty line. */
+/* A request head in parts, all in the arena, fit for every attempt, whose Host may be another one. */
 struct request_text {
-    struct slice line;   /* "GET /items/7 HTTP/1.1\r\n" */
+    struct slice line;   /* "GET /items/7 HTTP/1.1\r\nHost: " */
     struct slice host;   /* value of Host; empty: the instance's own */
-    struct slice fields; /* whole lines */
-    bool expects;        /* Expect: 100-continue comes last */
+    struct slice fields; /* the end of that line, further lines, and the empty one */
+    bool expects; /* Expect: 100-continue is to come last; not once a 100 was relayed */
 };
 
 struct request_rules {

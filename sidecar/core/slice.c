@@ -15,6 +15,8 @@ bool slice_equals_nocase(struct slice a, struct slice b)
 {
     if (a.size != b.size)
         return false;
+    if (slice_equals(a, b))
+        return true;
     for (size_t i = 0; i < a.size; i++) {
         unsigned char c = (unsigned char)a.base[i];
         unsigned char difference = c ^ (unsigned char)b.base[i];

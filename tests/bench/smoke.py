@@ -12,9 +12,9 @@ from machine import Load, Origin, Proxy
 from proxies import KINDS
 from workloads import WORKLOADS
 
-INSTRUCTIONS = 17300  # user instructions of one GET of 128 bytes
+INSTRUCTIONS = 14900  # user instructions of one GET of 128 bytes
 CALLS_ONE = 6.2  # system calls of it, one connection: wait, read, write for each side
-CALLS_MANY = 5.0  # 32 connections: one wait serves many
+CALLS_MANY = 4.6  # 32 connections: one wait serves many
 
 
 def check(name, value, limit):
