@@ -7,7 +7,10 @@
 
 #include "sidecar/apps_parts.h"
 
-enum { GONE_MS = 2000 };
+enum {
+    GONE_MS = 2000,
+    CLOSE_MS = 200, /* what was not deregistered before has this long */
+};
 
 /* ---- what is told, and when ---- */
 
@@ -202,7 +205,7 @@ void apps_gone(struct apps *a, const char *reason)
 void apps_close(struct apps *a)
 {
     a->closing = true;
-    leave_all(a, APP_LEAVING, 0, "");
+    leave_all(a, APP_LEAVING, CLOSE_MS, "");
     for (unsigned i = 0; i < a->count; i++)
         app_close(&a->items[i]);
 }

@@ -7,7 +7,6 @@
 
 enum {
     STOP_MS = 2000,     /* for a registry to forget us */
-    CLOSE_MS = 200,     /* the same at the very end */
     PATIENCE_MS = 2000, /* then we are ready though a registry is away */
     REACH_MS = 1000,
     DAMPING_WINDOW_MS = 60 * 1000,
@@ -282,7 +281,6 @@ void app_leave(struct app *app, enum app_state as, uint64_t within_ms, const cha
 
 void app_close(struct app *app)
 {
-    app_take_out(app, CLOSE_MS);
     app_check_close(app->check);
     app->check = NULL;
 }

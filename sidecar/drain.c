@@ -51,6 +51,11 @@ static void enter_stopping(struct drain *d)
 
 static void enter_settling(struct drain *d)
 {
+    if (d->child_has_gone) { /* nobody is left whom callers could reach */
+        d->finish_by_ms = clock_now(d->clock) + d->finish_ms;
+        enter_finishing(d);
+        return;
+    }
     d->state = DRAIN_SETTLING;
     timer_start(&d->timer, d->clock, d->settle_ms);
 }
@@ -117,6 +122,8 @@ void drain_child_gone(struct drain *d)
 {
     switch (d->state) {
     case DRAIN_DEREGISTERING:
+        d->child_has_gone = true;
+        return;
     case DRAIN_SETTLING:
         d->finish_by_ms = clock_now(d->clock) + d->finish_ms;
         enter_finishing(d);

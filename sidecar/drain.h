@@ -8,7 +8,8 @@
  *   FINISHING       requests under way may end, up to `finish` from here; outbound stays open until the app has gone
  *   DONE            the process may exit
  *
- * A child that exits by itself jumps to FINISHING (with nothing to finish inbound). A second signal ends at once.
+ * A child that exits by itself jumps to FINISHING (with nothing to finish inbound), once the records have gone.
+ * A second signal ends at once.
  */
 #ifndef SIDECAR_DRAIN_H
 #define SIDECAR_DRAIN_H
@@ -45,6 +46,7 @@ struct drain {
     struct timer timer;
     uint64_t settle_ms, finish_ms;
     uint64_t finish_by_ms;
+    bool child_has_gone; /* while deregistering */
 };
 
 void drain_init(struct drain *d, struct clock *clock, const struct drain_ops *ops,

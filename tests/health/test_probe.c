@@ -22,6 +22,8 @@ static enum probe_state state;
 static char reason[1024];
 static bool is_closed;
 static bool in_call;
+static unsigned moves;
+static struct address moved_to;
 
 static void on_changed(struct probe *p, enum probe_state s, const struct why *why)
 {
@@ -38,7 +40,15 @@ static void on_closed(struct probe *p)
     is_closed = true;
 }
 
-static const struct probe_events events = {.changed = on_changed, .closed = on_closed};
+static void on_moved(struct probe *p)
+{
+    assert_false(in_call);
+    moved_to = *probe_address(p);
+    moves++;
+}
+
+static const struct probe_events events = {
+    .changed = on_changed, .moved = on_moved, .closed = on_closed};
 
 static int test_setup(void **test)
 {
@@ -46,7 +56,7 @@ static int test_setup(void **test)
     loop_open(&loop, 0);
     random_init(&dice, 3);
     probe = NULL;
-    changes = 0;
+    changes = moves = 0;
     state = PROBE_UNKNOWN;
     is_closed = false;
     settings = (struct probe_settings){
@@ -308,6 +318,8 @@ TEST(tries_the_second_address_in_the_same_check_and_keeps_it)
     assert_int_equal(state, PROBE_UP);
     assert_true(address_equals(probe_address(probe), &both[1]));
     assert_int_equal(report().failures, 0);
+    assert_int_equal(moves, 1);
+    assert_true(address_equals(&moved_to, &both[1]));
 }
 
 TEST(what_is_known_to_be_gone_is_down_at_once)

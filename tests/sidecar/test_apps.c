@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "tests/lib/discovery/registry_memory.h"
+#include "tests/lib/fault_heap.h"
 #include "tests/lib/test.h"
 #include "tests/lib/transport/fake_app.h"
 #include "tests/lib/transport/loops.h"
@@ -365,6 +366,20 @@ TEST(closing_removes_what_is_registered)
     apps = NULL;
 }
 
+TEST(closing_waits_a_little_for_the_registry_and_not_for_ever)
+{
+    open_apps("");
+    passes(100);
+    server->silent = true;
+    apps_close(apps);
+    passes(190);
+    assert_int_equal(closings, 0);
+    passes(20);
+    assert_int_equal(closings, 1);
+    apps_free(apps);
+    apps = NULL;
+}
+
 TEST(metadata_changes_in_place)
 {
     open_apps("");
@@ -442,6 +457,65 @@ TEST(without_apps_it_is_ready_and_deregisters_at_once)
     assert_int_equal(deregistrations, 1);
 }
 
+/* ---- out of memory ---- */
+
+static void close_apps(void)
+{
+    apps_close(apps);
+    for (int i = 0; i < 400 && !closings; i++)
+        loop_passes(&loop, 1);
+    assert_int_equal(closings, 1);
+    apps_free(apps);
+    apps = NULL;
+    closings = 0;
+}
+
+TEST(opening_without_memory_is_an_error_and_closes_well)
+{
+    struct apps_context context = {
+        .loop = &loop, .random = &dice, .catalog = catalog, .ports = &ports};
+    unsigned refused = 0;
+    bool was_refused = true;
+
+    context.settings = settings = parse("");
+    while (was_refused) {
+        enum err e;
+
+        fault_heap_fail_at(refused + 1);
+        e = apps_open(&apps, &context, &events, NULL, &w);
+        was_refused = fault_heap_stop();
+        assert_int_equal(e, was_refused ? ERR_NO_MEMORY : ERR_OK);
+        refused += was_refused;
+        if (apps)
+            close_apps();
+    }
+    assert_in_range(refused, 3, 20);
+}
+
+TEST(new_settings_without_memory_change_nothing)
+{
+    struct settings *next = parse("metadata: { zone: eu-1 }\n");
+    unsigned refused = 0;
+
+    next->all_apps[0].health.interval = 2000;
+    open_apps("");
+    passes(100);
+    for (bool was_refused = true; was_refused; refused += was_refused) {
+        enum err e;
+
+        fault_heap_fail_at(refused + 1);
+        e = apps_configure(apps, next, &w);
+        was_refused = fault_heap_stop();
+        assert_int_equal(e, was_refused ? ERR_NO_MEMORY : ERR_OK);
+        passes(100);
+        assert_int_equal(server->puts, was_refused ? 1 : 2);
+        assert_true(is_registered());
+    }
+    assert_in_range(refused, 3, 20);
+    settings_unref(settings);
+    settings = next;
+}
+
 /* ---- a port for the child ---- */
 
 static void chooses(const char *yaml, unsigned *port)
@@ -486,11 +560,15 @@ TESTS(RUN_WITH(registers_after_the_first_pass), RUN_WITH(is_ready_once_registere
       RUN_WITH(deregistering_before_anything_was_registered),
       RUN_WITH(deregistering_while_the_address_is_being_looked_at),
       RUN_WITH(what_is_gone_is_out_at_once_and_stays_so),
-      RUN_WITH(closing_removes_what_is_registered), RUN_WITH(metadata_changes_in_place),
+      RUN_WITH(closing_removes_what_is_registered),
+      RUN_WITH(closing_waits_a_little_for_the_registry_and_not_for_ever),
+      RUN_WITH(metadata_changes_in_place),
       RUN_WITH(the_same_settings_again_write_nothing),
       RUN_WITH(to_publish_no_more_takes_it_out_and_is_ready),
       RUN_WITH(an_address_where_nobody_answers_is_not_registered),
       RUN_WITH(many_registry_losses_are_healed),
       RUN_WITH(without_apps_it_is_ready_and_deregisters_at_once),
+      RUN_WITH(opening_without_memory_is_an_error_and_closes_well),
+      RUN_WITH(new_settings_without_memory_change_nothing),
       RUN_WITH(a_port_is_chosen_for_a_command_without_one_and_kept),
       RUN_WITH(no_port_is_chosen_where_there_is_one_or_no_command))

@@ -200,16 +200,25 @@ TEST(one_clock_for_the_child_and_the_requests)
     assert_string_equal(said, "deregister@0 stop@2000 finish@6000 done@8000");
 }
 
-TEST(a_child_that_exits_while_we_deregister_ends_it_early)
+TEST(a_child_that_exits_while_we_deregister_leaves_nothing_to_settle)
 {
     has_child = true;
     start();
     time_passes(&now, 100);
     child_goes();
-    assert_string_equal(said, "deregister@0 finish@100 done@100");
+    assert_string_equal(said, "deregister@0"); /* the records must go all the same */
+    time_passes(&now, 100);
     drain_deregistered(&drain);
-    time_passes(&now, 10000);
-    assert_string_equal(said, "deregister@0 finish@100 done@100");
+    assert_string_equal(said, "deregister@0 finish@200 done@200");
+}
+
+TEST(a_child_that_exits_and_a_registry_that_does_not_answer)
+{
+    has_child = true;
+    start();
+    child_goes();
+    time_passes(&now, 60000);
+    assert_string_equal(said, "deregister@0 finish@2000 done@2000");
 }
 
 TEST(a_child_that_exits_in_the_settle_time_ends_it_early)
@@ -306,7 +315,8 @@ TESTS(RUN_WITH(without_a_child_it_deregisters_settles_finishes),
       RUN_WITH(a_child_that_cannot_even_be_killed_is_given_up),
       RUN_WITH(requests_under_way_may_end), RUN_WITH(requests_that_do_not_end_are_cut),
       RUN_WITH(one_clock_for_the_child_and_the_requests),
-      RUN_WITH(a_child_that_exits_while_we_deregister_ends_it_early),
+      RUN_WITH(a_child_that_exits_while_we_deregister_leaves_nothing_to_settle),
+      RUN_WITH(a_child_that_exits_and_a_registry_that_does_not_answer),
       RUN_WITH(a_child_that_exits_in_the_settle_time_ends_it_early),
       RUN_WITH(a_child_that_dies_inside_the_call_is_no_surprise),
       RUN_WITH(starting_again_changes_nothing),
