@@ -8,26 +8,31 @@
 
 enum { GRACE_MS = 200, LEASE_STOP_MS = 500 };
 
+enum {
+    STATE = RESOURCE_OPEN | RESOURCE_PROBE | RESOURCE_LATE,
+    PAGE = RESOURCE_OPEN | RESOURCE_PAGE | RESOURCE_LATE,
+};
+
 /* clang-format off */
 const struct resource admin_resources[] = {
-    {"GET",    "/live",      RESOURCE_OPEN | RESOURCE_PROBE, admin_get_live,     "200 as long as the process answers"},
-    {"GET",    "/ready",     RESOURCE_OPEN | RESOURCE_PROBE, admin_get_ready,    "200 when its apps are registered, else 503 and why"},
-    {"GET",    "/startup",   RESOURCE_OPEN | RESOURCE_PROBE, admin_get_startup,  "200 when calls can be made"},
-    {"GET",    "/metrics",   0,                              admin_get_metrics,  "for Prometheus"},
-    {"GET",    "/services",  0,                              admin_get_services, "what the registries know; ?watch=1: as it changes"},
-    {"GET",    "/services/", RESOURCE_NAMED,                 admin_get_service,  "one service; ?watch=1 too"},
-    {"GET",    "/health",    0,                              admin_get_health,   "apps, their checks, registries"},
-    {"GET",    "/stats",     0,                              admin_get_stats,    "requests by service"},
-    {"GET",    "/pools",     0,                              admin_get_pools,    "instances: ejections, connections, averages"},
-    {"GET",    "/config",    0,                              admin_get_config,   "the settings in force"},
-    {"GET",    "/explain",   0,                              admin_get_explain,  "?service=NAME: what a call would do, and why"},
-    {"GET",    "/register",  0,                              admin_get_leases,   "records kept alive here for others"},
-    {"POST",   "/register",  0,                              admin_post_lease,   "one more: {\"name\", \"address\", \"metadata\"}"},
-    {"DELETE", "/register/", RESOURCE_NAMED,                 admin_delete_lease, "by its id"},
-    {"POST",   "/reload",    0,                              admin_post_reload,  "read the settings again, all or nothing"},
-    {"POST",   "/drain",     0,                              admin_post_drain,   "leave: deregister, let requests finish, end"},
-    {"GET",    "/",          RESOURCE_OPEN,                  admin_get_page,     "a page that shows it all"},
-    {NULL,     NULL,         0,                              NULL,               NULL},
+    {"GET",    "/live",      STATE,          admin_get_live,     "200 as long as the process answers"},
+    {"GET",    "/ready",     STATE,          admin_get_ready,    "200 when its apps are registered, else 503 and why"},
+    {"GET",    "/startup",   STATE,          admin_get_startup,  "200 when calls can be made"},
+    {"GET",    "/metrics",   0,              admin_get_metrics,  "for Prometheus"},
+    {"GET",    "/services",  0,              admin_get_services, "what the registries know; ?watch=1: as it changes"},
+    {"GET",    "/services/", RESOURCE_NAMED, admin_get_service,  "one service; ?watch=1 too"},
+    {"GET",    "/health",    0,              admin_get_health,   "apps, their checks, registries"},
+    {"GET",    "/stats",     0,              admin_get_stats,    "requests by service"},
+    {"GET",    "/pools",     0,              admin_get_pools,    "instances: ejections, connections, averages"},
+    {"GET",    "/config",    0,              admin_get_config,   "the settings in force"},
+    {"GET",    "/explain",   0,              admin_get_explain,  "?service=NAME: what a call would do, and why"},
+    {"GET",    "/register",  0,              admin_get_leases,   "records kept alive here for others"},
+    {"POST",   "/register",  0,              admin_post_lease,   "one more: {\"name\", \"address\", \"metadata\"}"},
+    {"DELETE", "/register/", RESOURCE_NAMED, admin_delete_lease, "by its id"},
+    {"POST",   "/reload",    0,              admin_post_reload,  "read the settings again, all or nothing"},
+    {"POST",   "/drain",     RESOURCE_LATE,  admin_post_drain,   "leave: deregister, let requests finish, end"},
+    {"GET",    "/",          PAGE,           admin_get_page,     "a page that shows it all"},
+    {NULL,     NULL,         0,              NULL,               NULL},
 };
 /* clang-format on */
 
@@ -51,7 +56,7 @@ static bool is_host_right(const struct gateway *g, struct slice host)
 }
 
 static enum err check_browser(const struct gateway *g, const struct http_request *q,
-                              const char **hint)
+                              const struct resource *r, const char **hint)
 {
     struct slice host = head_value(&q->head, FIELD_ID_HOST);
 
@@ -60,6 +65,8 @@ static enum err check_browser(const struct gateway *g, const struct http_request
     *hint = "open it by 127.0.0.1 or localhost, or name the host in proxy.allowed_hosts";
     if (!is_host_right(g, host))
         return ERR_MISDIRECTED;
+    if (r && r->flags & RESOURCE_PAGE)
+        return ERR_OK;
     return guard_browser(g, &q->head, host, hint);
 }
 
@@ -131,10 +138,9 @@ static void refuse(struct http_request *q, bool known)
         admin_reply_problem(q, 404, ERR_NOT_FOUND, "no such resource; / lists them");
 }
 
-/* While everything is taken apart, only what needs nothing of it is answered. */
 static bool is_over(const struct admin *a, const struct resource *r)
 {
-    return (a->closing || a->control->ending) && !(r->flags & RESOURCE_PROBE);
+    return (a->closing || a->control->ending) && !(r->flags & RESOURCE_LATE);
 }
 
 static void on_admin(struct http_server *s, struct http_request *q)
@@ -144,7 +150,7 @@ static void on_admin(struct http_server *s, struct http_request *q)
     const char *hint = NULL;
     bool known;
     const struct resource *r = find(q, &known);
-    enum err e = check_browser(&g, q, &hint);
+    enum err e = check_browser(&g, q, r, &hint);
 
     if (!e && r && !(r->flags & RESOURCE_OPEN))
         e = check_token(&g, q, &hint);

@@ -37,6 +37,9 @@ enum resource_flag {
     RESOURCE_OPEN = 1,  /* asks for no token */
     RESOURCE_PROBE = 2, /* on the probes' port, too */
     RESOURCE_NAMED = 4, /* the path goes on with a name: "/services/" */
+    RESOURCE_LATE = 8,  /* also while everything is taken apart: needs nothing of it */
+    RESOURCE_PAGE =
+        16, /* says nothing of this sidecar: a link elsewhere may lead to it */
 };
 
 struct resource {

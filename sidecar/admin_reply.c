@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "sidecar/admin_parts.h"
+#include "sidecar/catalog_json.h"
 
 #define PROBLEM "application/problem+json"
 
@@ -66,9 +67,9 @@ void admin_reply_line(struct http_request *q, unsigned status, const char *forma
 
 static json_t *problem(unsigned status, enum err e, const char *detail)
 {
-    return json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", "about:blank", "title",
+    return json_pack("{s:s, s:s, s:i, s:o, s:s}", "type", "about:blank", "title",
                      http_reason(status), "status", (int)status, "detail",
-                     detail ? detail : err_text(e), "code", err_code(e));
+                     json_any_text(detail ? detail : err_text(e)), "code", err_code(e));
 }
 
 void admin_reply_problem(struct http_request *q, unsigned status, enum err e,

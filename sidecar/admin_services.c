@@ -200,7 +200,8 @@ static bool wants_watch(const struct http_request *q)
 {
     char value[8];
 
-    return query_value(q->query, "watch", value, sizeof(value)) && value[0] != '0';
+    return q->head.method != METHOD_HEAD &&
+           query_value(q->query, "watch", value, sizeof(value)) && value[0] != '0';
 }
 
 static void reply_services(struct admin *a, struct http_request *q)

@@ -102,21 +102,22 @@ static json_t *probe_json(const struct probe_report *p, uint64_t now)
     char history[33];
 
     write_history(history, p, 32);
-    return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:i, s:i, s:b, s:s, s:s}", "state",
+    return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:i, s:i, s:b, s:s, s:o}", "state",
                      probe_state_name(p->state), "result", probe_result_name(p->result),
                      "status", (int)p->status, "checked_ms_ago",
                      (json_int_t)(p->checked_ms ? now - p->checked_ms : 0), "took_ms",
                      (json_int_t)p->took_ms, "checks", (json_int_t)p->checks, "passes",
                      (int)p->passes, "failures", (int)p->failures, "fell_back_to_tcp",
-                     p->fell_back_to_tcp, "history", history, "reason", p->reason);
+                     p->fell_back_to_tcp, "history", history, "reason",
+                     json_any_text(p->reason));
 }
 
 static json_t *app_json(const struct app_status *s, uint64_t now)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "name", s->name, "id",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "name", s->name, "id",
                      s->id ? s->id : "", "state", s->state, "address", s->address,
-                     "advertised", s->advertised, "reason", s->reason, "check",
-                     probe_json(&s->probe, now));
+                     "advertised", s->advertised, "reason", json_any_text(s->reason),
+                     "check", probe_json(&s->probe, now));
 }
 
 static json_t *apps_json(const struct control *c)
@@ -138,12 +139,13 @@ void admin_get_health(struct admin *a, struct http_request *q)
     char reason[512] = "";
     bool unready = admin_is_unready(a, reason, sizeof(reason));
 
-    admin_reply_json(
-        q, 200,
-        json_pack("{s:s, s:s, s:b, s:s, s:s, s:o, s:o}", "name", c->settings->name,
-                  "version", CSIDECAR_VERSION, "ready", !unready, "reason", reason,
-                  "state", drain_state_name(c->drain.state), "apps", apps_json(c),
-                  "registries", catalog_registries_json(c->catalog, loop_now(&c->loop))));
+    admin_reply_json(q, 200,
+                     json_pack("{s:s, s:s, s:b, s:o, s:s, s:o, s:o}", "name",
+                               c->settings->name, "version", CSIDECAR_VERSION, "ready",
+                               !unready, "reason", json_any_text(reason), "state",
+                               drain_state_name(c->drain.state), "apps", apps_json(c),
+                               "registries",
+                               catalog_registries_json(c->catalog, loop_now(&c->loop))));
 }
 
 /* ---- settings ---- */

@@ -1,6 +1,35 @@
 #include "sidecar/catalog_json.h"
 
+#include <stdlib.h>
+
 #include "discovery/instance_json.h"
+#include "sidecar/core/utf8.h"
+
+static void make_utf8(char *text)
+{
+    struct slice rest = slice_of(text);
+
+    while (rest.size) {
+        size_t size = utf8_size(rest);
+
+        if (!size)
+            text[rest.base - text] = '?';
+        rest = slice_after(rest, size ? size : 1);
+    }
+}
+
+json_t *json_any_text(const char *text)
+{
+    json_t *out = json_string(text);
+    char *copy = out ? NULL : slice_dup(slice_of(text));
+
+    if (!copy)
+        return out;
+    make_utf8(copy);
+    out = json_string(copy);
+    free(copy);
+    return out;
+}
 
 static json_t *instance(const struct instance *i)
 {
@@ -73,11 +102,12 @@ json_t *catalog_registries_json(const struct catalog *c, uint64_t now)
         struct registry_status s;
 
         catalog_registry_status(c, i, &s);
-        json_array_append_new(out, json_pack("{s:s, s:b, s:I, s:I, s:s, s:o}", "url",
-                                             s.url, "reachable", s.reachable, "since_ms",
-                                             (json_int_t)(now - s.since_ms), "failures",
-                                             (json_int_t)s.failures, "error", s.error,
-                                             "abilities", abilities(s.abilities)));
+        json_array_append_new(
+            out, json_pack("{s:o, s:b, s:I, s:I, s:o, s:o}", "url", json_any_text(s.url),
+                           "reachable", s.reachable, "since_ms",
+                           (json_int_t)(now - s.since_ms), "failures",
+                           (json_int_t)s.failures, "error", json_any_text(s.error),
+                           "abilities", abilities(s.abilities)));
     }
     return out;
 }

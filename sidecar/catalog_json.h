@@ -13,6 +13,9 @@
 
 #include "discovery/catalog.h"
 
+/* A text from anywhere: bytes that are no UTF-8 become '?'. */
+json_t *json_any_text(const char *text);
+
 /* `l` NULL: nothing was heard yet. */
 json_t *catalog_service_json(const char *name, const struct instance_list *l);
 /* The first `most` names with their lists. */

@@ -26,7 +26,7 @@ __attribute__((format(printf, 2, 3))) static void because(struct finding *f,
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
     if (f->because)
-        json_array_append_new(f->because, json_string(line));
+        json_array_append_new(f->because, json_any_text(line));
 }
 
 /* ---- instances: what the catalog says, and what the workers know ---- */

@@ -50,7 +50,9 @@ def test_is_not_ready_and_says_why_while_its_app_does_not_answer(sidecar):
 def test_becomes_ready_with_its_app(sidecar, upstream):
     s = sidecar(settings={"name": "web", "app": {"port": upstream().port}, **LOCAL})
     eventually(lambda: status(s, "/ready") == 200, "/ready")
-    [app] = get(s, "/health")["apps"]
+    health = get(s, "/health")
+    [app], [registry] = health["apps"], health["registries"]
+    assert (registry["url"], registry["reachable"], registry["error"]) == ("local", True, "")
     assert app["state"] == "registered" and set(app["check"]["history"]) == {"."}
 
 
@@ -310,3 +312,28 @@ def test_a_call_to_nowhere_shows_in_the_pools(sidecar):
     assert s.get("/users/").status == 502
     [pool] = [p for p in get(s, "/pools")["services"] if p["name"] == "users"]
     assert pool["instances"][0]["failures"] > 0
+
+
+def test_a_link_elsewhere_may_lead_to_the_page_but_no_further(sidecar):
+    s = sidecar()
+    assert [status(s, path, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate") for path in ("/", "/stats")] == [200, 403]
+
+
+def test_a_reason_that_is_no_utf_8_is_told_all_the_same(sidecar, upstream):
+    u = upstream(b"HTTP/1.1 500 a\xffb\r\nContent-Length: 0\r\n\r\n")
+    s = sidecar(settings={"name": "web", "app": {"port": u.port}, **LOCAL})
+    eventually(lambda: get(s, "/health")["apps"][0]["check"]["result"] == "status", "a check")
+    s.config.write_bytes(b"name: \xff\xfe")
+    code, _, body = call(s, "/reload", "POST")
+    assert code == 409 and "csidecar.yaml:1:" in json.loads(body)["detail"]
+
+
+def test_a_watch_by_head_ends(sidecar):
+    code, _, body = call(sidecar(users="127.0.0.1:5001"), "/services?watch=1", "HEAD")
+    assert (code, body) == (200, b"")
+
+
+def test_a_thousand_services_are_listed_in_time(sidecar):
+    s = sidecar(settings={"services": {"s%04d" % i: {"instances": ["127.0.0.1:5001"]} for i in range(1000)}})
+    assert len(get(s, "/services")["services"]) == 1000
+    assert s.rss_kib() < 24 * 1024
