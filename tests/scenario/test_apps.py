@@ -1,8 +1,9 @@
 """The registrar: who is registered, when, as what, and for how long."""
 
-import os
+import contextlib
 import signal
 import socket
+import threading
 
 import pytest
 
@@ -300,6 +301,38 @@ def test_in_a_pod_the_pods_address_is_registered(app, beside):
     s = beside(web, registry={"url": "mdns"}, environment={"POD_IP": "127.0.0.1"})
     s.wait_for_log("app.registered")
     assert "address=%s" % web.address in s.log()
+
+
+def test_an_app_on_a_unix_socket_behind_the_ingress(sidecar, registry, tmp_path, caller):
+    path, port = str(tmp_path / "web.sock"), free_port()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection = listener.accept()[0]
+                if connection.recv(65536):
+                    connection.sendall(ok("by path", "Connection: close"))
+                connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    own = settings("web", ingress={"listen": "127.0.0.1:%d" % port})
+    own["app"]["host"] = "unix:" + path
+    sidecar(own, environment=registry.environment)
+    assert registry.wait_for("web")[0]["address"] == "127.0.0.1:%d" % port
+    assert caller().get("/web/").body == b"by path"
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+def test_a_check_on_a_port_of_its_own(app, beside, registry):
+    web, health = app(health=UNWELL), app("health")
+    beside(web, health={"port": health.port})
+    assert registry.wait_for("web")[0]["address"] == web.address
+    health.health = UNWELL
+    registry.wait_for("web", 0)
 
 
 # ---- wait ----

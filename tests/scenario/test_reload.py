@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from .apps import FAST, PYTHON, SERVER, App, Registry, csidecar, settings
+from .apps import FAST, PYTHON, SERVER, App, Registry, settings
 from .lib import eventually, merge, ok, service, stall
 
 
@@ -123,6 +123,16 @@ def test_another_address_to_advertise(app, beside, registry):
     s = beside(web)
     assert reload(s, {"advertise": "127.0.0.1:%d" % app("other").port})
     eventually(lambda: registry.records("web")[0]["address"] != web.address, "the other address")
+
+
+def test_a_registry_that_others_read_wants_another_address(app, beside, registry):
+    """What was right for `local` alone is not right for it."""
+    s = beside(app())
+    assert reload(s, {"registry": {"url": ["local", "mdns"]}})
+    s.wait_for_log("app.unreachable")
+    registry.wait_for("web", 0)
+    assert reload(s, {"registry": {"url": ["local"]}})
+    registry.wait_for("web", 1)
 
 
 def test_what_needs_a_restart_is_refused_and_nothing_changes(app, beside, registry):
