@@ -62,6 +62,7 @@ static enum err want_new(struct catalog *c, struct slice name)
     struct service *s;
     enum err e;
 
+    catalog_make_room(c);
     if (c->services.count >= c->settings.names_limit)
         return ERR_TOO_LARGE;
     e = service_new(&s, c, name);

@@ -40,7 +40,8 @@ struct catalog_settings {
     uint64_t coalesce_ms; /* 20 */
     /* 0 in these: the default. */
     uint64_t suspect_ms; /* 30 s */
-    uint64_t forget_ms;  /* names without instances that nobody asks for: 60 s */
+    uint64_t
+        forget_ms; /* names without instances that nobody asks for: 60 s (5 s while there are very many) */
     unsigned
         names_limit; /* names watched at once: 100,000; more are refused (ERR_TOO_LARGE) */
 };

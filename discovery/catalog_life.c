@@ -7,6 +7,9 @@ enum {
     SUSPECT_MS = 30 * 1000,
     FORGET_MS = 60 * 1000,
     NAMES_LIMIT = 100 * 1000,
+    CROWDED = 4096, /* names */
+    CROWDED_PAUSE_MS = 1000,
+    CROWDED_FORGET_MS = 5 * 1000,
     SWEEPS = 4, /* in forget_ms */
 };
 
@@ -185,13 +188,32 @@ static enum err use_settings(struct catalog *c, const struct catalog_settings *m
 
 /* Sweeping. */
 
-static void sweep_all(struct catalog *c, struct service **all)
+static void sweep_these(struct catalog *c, struct service **all, uint64_t age_ms)
 {
     uint32_t count = 0;
 
     map_each(at, &c->services) all[count++] = at->value;
     for (uint32_t i = 0; i < count; i++)
-        service_sweep(all[i], loop_now(c->loop));
+        service_sweep(all[i], loop_now(c->loop), age_ms);
+}
+
+static void sweep_all(struct catalog *c, uint64_t age_ms)
+{
+    struct service **all = calloc(c->services.count + 1, sizeof *all);
+
+    if (all)
+        sweep_these(c, all, age_ms);
+    free(all);
+}
+
+void catalog_make_room(struct catalog *c)
+{
+    uint64_t now = loop_now(c->loop);
+
+    if (c->services.count < CROWDED || now - c->made_room_ms < CROWDED_PAUSE_MS)
+        return;
+    c->made_room_ms = now;
+    sweep_all(c, CROWDED_FORGET_MS);
 }
 
 static void sweep_later(struct catalog *c)
@@ -204,11 +226,8 @@ static void sweep_later(struct catalog *c)
 static void on_sweep(struct timer *t)
 {
     struct catalog *c = container_of(t, struct catalog, sweep);
-    struct service **all = calloc(c->services.count + 1, sizeof *all);
 
-    if (all)
-        sweep_all(c, all);
-    free(all);
+    sweep_all(c, c->settings.forget_ms);
     sweep_later(c);
 }
 
@@ -296,6 +315,8 @@ enum err catalog_reload(struct catalog *c, const struct catalog_settings *s,
     e = use_settings(c, &mine, w);
     if (e)
         settings_fini(&mine);
+    else if (!c->state)
+        state_open(c);
     return e;
 }
 

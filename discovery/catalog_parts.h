@@ -85,6 +85,7 @@ struct catalog {
     struct list leases; /* struct lease */
     struct map services;
     struct timer sweep;
+    uint64_t made_room_ms;
     struct timer end; /* of closing: closed() never comes from inside a call */
     uint64_t generation;
     bool names_wanted;
@@ -99,6 +100,8 @@ extern const struct registry_frame catalog_frame;
 
 /* catalog_life.c: closed() when closing and nothing is left to wait for. */
 void catalog_end_if_done(struct catalog *c);
+/* A flood of names that nobody has: those that are older than a moment go, at most every second. */
+void catalog_make_room(struct catalog *c);
 
 /* catalog_member.c */
 enum err member_open(struct member **m, struct catalog *c, const char *url,
@@ -140,8 +143,8 @@ void service_touch(struct service *s);
 void service_recalled(struct service *s);
 /* Sources for the catalog's present members, in their order. */
 enum err service_follow_members(struct service *s);
-/* Its time is up: nobody wants it, or it has been without instances too long to be known. */
-void service_sweep(struct service *s, uint64_t now);
+/* Its time is up: nobody has wanted it for so long, or it has been without instances too long to be known. */
+void service_sweep(struct service *s, uint64_t now, uint64_t age_ms);
 
 /* catalog_merge.c: what all sources say, as the next list; NULL: out of memory. */
 struct instance_list *catalog_merge(const struct service *s,

@@ -194,9 +194,9 @@ static bool is_lingering(const struct service *s, uint64_t now)
 }
 
 /* Without the event, who holds on to the list would never hear of a next one. */
-static bool may_go(const struct service *s, uint64_t now)
+static bool may_go(const struct service *s, uint64_t now, uint64_t age_ms)
 {
-    return !s->had_ms && now - s->wanted_ms >= s->catalog->settings.forget_ms &&
+    return !s->had_ms && now - s->wanted_ms >= age_ms &&
            (s->catalog->events->forgotten || !s->list || s->list->references == 1);
 }
 
@@ -213,16 +213,14 @@ static void sweep_empty(struct service *s, uint64_t now)
         s->had_ms = 0;
         service_touch(s);
     }
-    if (may_go(s, now))
-        forget(s);
 }
 
-void service_sweep(struct service *s, uint64_t now)
+void service_sweep(struct service *s, uint64_t now, uint64_t age_ms)
 {
     if (s->list && s->list->count > 0)
         s->had_ms = now;
     else if (s->list)
         sweep_empty(s, now);
-    else if (may_go(s, now))
-        forget(s); /* no registry ever said a word of it */
+    if (may_go(s, now, age_ms)) /* perhaps no registry ever said a word of it */
+        forget(s);
 }

@@ -351,6 +351,8 @@ static void on_timer(struct timer *t)
 
     if (s->catalog->settings.state_file)
         start_write(s);
+    else
+        s->dirty = false; /* a reload turned it off, and the next may turn it on */
 }
 
 static void write_last(struct state *s)

@@ -47,7 +47,8 @@ struct registry_file {
     bool is_good;
     enum err trouble; /* the present state of the file */
     struct why why;
-    struct list watches; /* `backend` is not NULL while something is to be told */
+    struct list watches;
+    struct list due; /* watches that are to be told something */
     bool watches_names;
     bool names_due;
     struct timer look_again;
@@ -76,7 +77,7 @@ static void tell_watch(struct registry_file *r, struct registry_watch *w)
 {
     const struct file_service *s = service_file_find(&r->file, w->service);
 
-    w->backend = NULL;
+    list_push_back(&r->watches, &w->node);
     if (r->trouble)
         r->registry.frame->failed(w, r->trouble, &r->why);
     else
@@ -103,21 +104,23 @@ static void tell_names(struct registry_file *r)
 
 static void tell_all(struct registry_file *r)
 {
-    list_each(at, after, &r->watches)
-    {
-        struct registry_watch *w = container_of(at, struct registry_watch, node);
+    struct list now, *node;
 
-        if (w->backend)
-            tell_watch(r, w);
-    }
+    list_init(&now);
+    list_insert_after(&r->due, &now); /* new ones may come meanwhile */
+    list_remove(&r->due);
+    while ((node = list_pop_front(&now)))
+        tell_watch(r, container_of(node, struct registry_watch, node));
     if (r->watches_names && r->names_due)
         tell_names(r);
 }
 
 static void tell_all_soon(struct registry_file *r)
 {
-    list_each(at, after, &r->watches) container_of(at, struct registry_watch, node)
-        ->backend = r;
+    struct list *node;
+
+    while ((node = list_pop_front(&r->watches)))
+        list_push_back(&r->due, node);
     r->names_due = true;
     turn_soon(r);
 }
@@ -259,6 +262,7 @@ static enum err file_open(struct registry *registry, struct why *w)
     if (e)
         return e;
     list_init(&r->watches);
+    list_init(&r->due);
     timer_init(&r->look_again, on_look);
     timer_init(&r->turn, on_turn);
     watch_folder(r);
@@ -270,8 +274,7 @@ static enum err file_open(struct registry *registry, struct why *w)
 
 static enum err file_watch(struct registry *r, struct registry_watch *w)
 {
-    w->backend = r;
-    list_push_back(&self(r)->watches, &w->node);
+    list_push_back(&self(r)->due, &w->node);
     turn_soon(self(r));
     return ERR_OK;
 }

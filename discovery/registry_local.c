@@ -12,7 +12,8 @@ struct registry_local {
     char path[PATH_MAX];
     int folder; /* -1: not open */
     struct local_watch files;
-    struct list watches; /* `backend` is not NULL while something is to be told */
+    struct list watches;
+    struct list due; /* watches that are to be told something */
     struct list leases;
     struct list waiting; /* leases with an operation */
     bool watches_names;
@@ -61,6 +62,8 @@ static void fail_all(struct registry_local *r, enum err e, const struct why *y)
 
     list_each(at, after, &r->watches)
         frame->failed(container_of(at, struct registry_watch, node), e, y);
+    list_each(at, after, &r->due)
+        frame->failed(container_of(at, struct registry_watch, node), e, y);
     if (r->watches_names)
         frame->names_failed(&r->registry, e, y);
 }
@@ -85,8 +88,10 @@ static void on_changed(struct local_watch *files, const char *service)
     {
         struct registry_watch *w = container_of(at, struct registry_watch, node);
 
-        if (strcmp(w->service, service) == 0)
-            w->backend = r;
+        if (strcmp(w->service, service) != 0)
+            continue;
+        list_remove(at);
+        list_push_back(&r->due, at);
     }
     r->names_changed = true;
     turn_soon(r);
@@ -110,8 +115,11 @@ static uint32_t collect(struct registry_local *r, const char *service,
 static void deliver(struct registry_local *r, struct registry_watch *w,
                     struct instance *room)
 {
-    w->backend = NULL;
-    r->registry.frame->deliver(w, room, collect(r, w->service, room), LIST_CONFIRMED);
+    list_push_back(&r->watches, &w->node);
+    if (!room)
+        r->registry.frame->failed(w, ERR_NO_MEMORY, NULL);
+    else
+        r->registry.frame->deliver(w, room, collect(r, w->service, room), LIST_CONFIRMED);
 }
 
 static uint32_t collect_names(struct registry_local *r, const char **out)
@@ -150,14 +158,13 @@ static void tell_all(struct registry_local *r)
     size_t most = r->files.by_name.count + 1;
     struct instance *room = calloc(most, sizeof *room);
     const char **names = calloc(most, sizeof *names);
+    struct list now, *node;
 
-    list_each(at, after, &r->watches)
-    {
-        struct registry_watch *w = container_of(at, struct registry_watch, node);
-
-        if (w->backend && room)
-            deliver(r, w, room);
-    }
+    list_init(&now);
+    list_insert_after(&r->due, &now); /* new ones may come meanwhile */
+    list_remove(&r->due);
+    while ((node = list_pop_front(&now)))
+        deliver(r, container_of(node, struct registry_watch, node), room);
     if (r->watches_names && r->names_changed && names)
         deliver_names(r, names);
     free(room);
@@ -235,8 +242,7 @@ static enum err local_remove(struct registry *r, struct registry_lease *l)
 
 static enum err local_watch(struct registry *r, struct registry_watch *w)
 {
-    w->backend = r;
-    list_push_back(&self(r)->watches, &w->node);
+    list_push_back(&self(r)->due, &w->node);
     turn_soon(self(r));
     return ERR_OK;
 }
@@ -280,7 +286,8 @@ static void look_if_watched(struct registry_local *r)
     struct why y;
     enum err e;
 
-    if (r->files.is_started || (list_empty(&r->watches) && !r->watches_names))
+    if (r->files.is_started ||
+        (list_empty(&r->watches) && list_empty(&r->due) && !r->watches_names))
         return;
     why_init(&y);
     e = start_looking(r, &y);
@@ -326,6 +333,7 @@ static enum err local_open(struct registry *registry, struct why *w)
         return e;
     r->folder = -1;
     list_init(&r->watches);
+    list_init(&r->due);
     list_init(&r->leases);
     list_init(&r->waiting);
     timer_init(&r->turn, on_turn);

@@ -329,6 +329,30 @@ TEST(names_no_registry_speaks_of_are_forgotten_too)
     assert_int_equal(world.forgotten, 1);
 }
 
+static void want_crowd(unsigned from, unsigned count)
+{
+    char name[16];
+
+    for (unsigned i = from; i < from + count; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        assert_int_equal(catalog_want(world.catalog, slice_of(name)), ERR_OK);
+    }
+    world_passes(10);
+}
+
+TEST(a_flood_of_names_nobody_has_is_forgotten_soon)
+{
+    open_one();
+    world_want("orders");
+    for (unsigned second = 0; second < 12; second++) {
+        want_crowd(second * 2000, 2000);
+        world_passes(990);
+    }
+    assert_in_range(world.forgotten, 9000, 18000);
+    assert_string_equal(world_list("orders"), "o1 o2 o3");
+    assert_string_equal(world_list("n23999"), " unknown");
+}
+
 TEST(too_many_names_are_refused)
 {
     world.settings.names_limit = 2;
@@ -415,6 +439,7 @@ TESTS(RUN_WITH(knows_nothing_before_it_is_asked), RUN_WITH(lists_what_the_regist
       RUN_WITH(the_last_instance_gone_leaves_a_known_service_for_a_while),
       RUN_WITH(names_nobody_wants_are_forgotten_and_watched_anew),
       RUN_WITH(names_no_registry_speaks_of_are_forgotten_too),
+      RUN_WITH(a_flood_of_names_nobody_has_is_forgotten_soon),
       RUN_WITH(too_many_names_are_refused),
       RUN_WITH(lists_names_of_all_registries_once_and_sorted),
       RUN_WITH(asks_for_names_again_after_an_outage), RUN_WITH(tells_how_a_registry_does),

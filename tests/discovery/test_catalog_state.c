@@ -206,6 +206,20 @@ TEST(a_broken_file_is_an_empty_one)
     }
 }
 
+TEST(a_reload_turns_it_on)
+{
+    const char *file = settings.state_file;
+
+    settings.state_file = NULL;
+    memory_put(memory_server("a"), "orders", "o1", "127.0.0.1:1");
+    open_catalog();
+    want("orders");
+    settings.state_file = file;
+    assert_int_equal(catalog_reload(catalog, &settings, NULL), ERR_OK);
+    close_catalog();
+    assert_true(is_written(NULL));
+}
+
 TEST(a_fifo_in_its_place_holds_nobody_up)
 {
     write_state("");
@@ -231,6 +245,6 @@ TESTS(RUN_WITH(what_was_known_survives_a_restart_while_the_registry_is_away),
       RUN_WITH(a_service_nobody_asked_for_stays_in_the_file),
       RUN_WITH(is_written_while_running_for_its_owner_alone),
       RUN_WITH(closes_while_a_write_is_under_way),
-      RUN_WITH(a_broken_file_is_an_empty_one),
+      RUN_WITH(a_broken_file_is_an_empty_one), RUN_WITH(a_reload_turns_it_on),
       RUN_WITH(a_fifo_in_its_place_holds_nobody_up),
       RUN_WITH(a_folder_that_cannot_be_written_is_no_error))
