@@ -23,6 +23,8 @@ struct call *call_take(struct worker *w, struct downstream *d)
             return NULL;
     }
     memset(c, 0, offsetof(struct call, out));
+    c->in.count = 0; /* a tunnel's is never started, and flushed like any */
+    c->in.framing = BODY_NONE;
     list_init(&c->spare);
     list_init(&c->x.waiting);
     c->worker = w;

@@ -79,7 +79,8 @@ struct call {
     struct slice service_name;
     char instance_id[64]; /* of the last attempt, perhaps cut */
 
-    /* Last, as they are large and need no clearing: each begins with writer_start(). */
+    /* Last, as they are large and need no clearing: each begins with writer_start()
+     * (but `in` of a tunnel, see call_take()). */
     struct http_writer out; /* to the instance */
     struct http_writer in;  /* to the client */
 };

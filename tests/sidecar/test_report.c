@@ -118,6 +118,8 @@ TEST(an_ejected_instance_in_one_is_ejected_in_all)
 
 TEST(comes_by_letter)
 {
+    peer_send(&client, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    peer_expect(&client, "404");
     assert_int_equal(worker_ask_report(&scene.worker, SLICE("")), ERR_OK);
     while (!scene.report)
         loop_settle(&scene.worker.loop);
