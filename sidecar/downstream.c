@@ -485,6 +485,8 @@ struct socket *downstream_offer(struct listening *l)
     list_init(&d->advance);
     list_push_back(&w->downstreams, &d->all);
     w->downstream_count++;
+    if (w->downstream_most < w->downstream_count)
+        w->downstream_most = w->downstream_count;
     timer_init(&d->timer, on_timer);
     socket_init(&d->socket, &w->loop, &downstream_events);
     return &d->socket;

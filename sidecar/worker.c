@@ -2,6 +2,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "sidecar/connection.h"
 #include "sidecar/downstream.h"
@@ -14,6 +17,7 @@ enum {
     FORGET_MS = 60 * 1000, /* a service without instances that nobody asks for */
     WANT_AGAIN_MS = 20 * 1000,
     UNLISTED_LIMIT = 4096, /* names without instances, at once */
+    CROWD = 1000,          /* clients at once, whose memory is worth giving back */
     LOOKS = 64,            /* for one that is not in use, where all places are taken */
 };
 
@@ -49,6 +53,17 @@ static void forget(struct worker *w, struct service *s)
     service_drop(s);
 }
 
+/* A crowd of clients has left, and their memory is in pieces: glibc gives none of it back unasked. */
+static void give_back_memory(struct worker *w)
+{
+    if (w->downstream_most < CROWD || w->downstream_count > w->downstream_most / 4)
+        return;
+    w->downstream_most = w->downstream_count;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 static void on_sweep(struct timer *t)
 {
     struct worker *w = container_of(t, struct worker, sweep);
@@ -60,6 +75,7 @@ static void on_sweep(struct timer *t)
         if (is_forgettable(s, loop_now(&w->loop), FORGET_MS))
             forget(w, s);
     }
+    give_back_memory(w);
     timer_start(t, &w->loop.clock, SWEEP_MS);
 }
 

@@ -52,6 +52,7 @@ struct worker {
     uint32_t unlisted_count;
     struct list downstreams, connections, listenings;
     uint32_t downstream_count, connection_count, listening_count;
+    uint32_t downstream_most; /* since memory was given back */
     struct list spare_calls;
     uint32_t spare_count;
     struct list
