@@ -90,6 +90,20 @@ static bool is_an_apps(const struct settings *s, unsigned port)
     return false;
 }
 
+static bool may_move(const struct port *port, const struct settings *s, unsigned shift)
+{
+    return is_default(port, s) && shift < (SET_COUNT - 1) * SET_STEP;
+}
+
+/* Who holds a port is found by looking through all processes: not where the next port will do. */
+static enum err bind_address(struct address *a, bool shared, bool may_move_on, int *fd,
+                             struct why *w)
+{
+    enum err e = may_move_on ? listener_bind(a, shared, fd, NULL) : ERR_LATER;
+
+    return !e || e == ERR_ADDRESS_IN_USE ? e : listener_bind(a, shared, fd, w);
+}
+
 static enum err bind_one(struct port *port, const struct settings *s, unsigned shift,
                          struct why *w)
 {
@@ -103,7 +117,7 @@ static enum err bind_one(struct port *port, const struct settings *s, unsigned s
         if (is_an_apps(s, address_port(&a)))
             return why(w, ERR_ADDRESS_IN_USE, "port %u is the app's", address_port(&a));
     }
-    e = listener_bind(&a, shared, &port->fd, w);
+    e = bind_address(&a, shared, may_move(port, s, shift), &port->fd, w);
     if (!e)
         port->address = a;
     else

@@ -40,7 +40,8 @@ struct listener {
 /* Binds alone first (so that SO_REUSEPORT can't hide a conflict), listens (so that nobody
  * else can bind) and returns the fd, to be handed to listener_open() of one loop; further
  * loops of the same address take listener_bind_shared(). `a` gets the real port.
- * ERR_ADDRESS_IN_USE: w says who holds the port when /proc tells. ERR_UNAVAILABLE: this
+ * ERR_ADDRESS_IN_USE: w says who holds the port when /proc tells (slow
+ * where there are many processes: not asked when w is NULL). ERR_UNAVAILABLE: this
  * host has no such address (say, no IPv6). ERR_DENIED: not permitted. */
 enum err listener_bind(struct address *a, bool reuse_port, int *fd, struct why *w);
 /* Another socket on an address already bound with reuse_port. A path can't be shared:

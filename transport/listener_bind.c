@@ -13,6 +13,8 @@ static enum err explain_in_use(const struct address *a, struct why *w)
 {
     char text[ADDRESS_TEXT], holder[64];
 
+    if (!w)
+        return ERR_ADDRESS_IN_USE;
     address_format(a, text);
     if (address_is_path(a))
         return why(w, ERR_ADDRESS_IN_USE, "%s is in use: somebody listens there", text);

@@ -116,3 +116,18 @@ def test_a_signal_as_soon_as_the_child_runs_ends_both(tmp_path):
         s.send_signal(signal.SIGTERM)
         assert s.wait(10) == 0
         assert not Path("/proc", pid).exists()
+
+
+def test_a_crowd_finds_ports_at_once(tmp_path):
+    """Each of them finds the ports of those before taken; who holds them is nobody's question."""
+    logs = [open(tmp_path / ("log%d" % i), "w+b") for i in range(20)]
+    command = [binary(), "run", "--registry", "static:", "--name", "crowd", "--state-max-age", "0"]
+    crowd = [subprocess.Popen(command, stderr=log, env=CLEAN, cwd=tmp_path) for log in logs]
+    try:
+        eventually(lambda: all(b"listening" in Path(log.name).read_bytes() for log in logs), "all of them", 10)
+        endpoints = [line for log in logs for line in Path(log.name).read_text().split() if line.startswith("endpoint=")]
+        assert len(set(endpoints)) == 20
+    finally:
+        for each in crowd:
+            each.terminate()
+    assert [each.wait(10) for each in crowd] == [0] * 20
