@@ -11,10 +11,16 @@ enum { SAME_SIGNAL_MS = 200 };
 /* ---- the end: apps, admin, catalog, then what keeps the loop alive ---- */
 
 /* Whoever asks again at the very last moment gets the exit code of the first time. */
+/* What comes from here on would end us before everything is put away. */
 static void close_signals(struct control *c)
 {
-    for (unsigned i = 0; i < c->signal_count; i++)
+    for (unsigned i = 0; i < c->signal_count; i++) {
+        int number = c->signals[i].signum;
+
         uv_close((uv_handle_t *)&c->signals[i], NULL);
+        if (number != SIGCHLD)
+            signal(number, SIG_IGN);
+    }
     c->signal_count = 0;
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);

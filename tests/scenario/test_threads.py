@@ -121,3 +121,13 @@ def test_reports_of_all_workers_are_added_up(upstream, sidecar, file):
         a.join()
     assert len(answers) == 16 and all(status == 200 for status, _ in answers)
     assert all(b" %d\n" % WIDE in body for _, body in answers)
+
+
+def test_a_hangup_at_the_very_end_ends_nothing_early(upstream, sidecar, file):
+    file.write(users=[upstream()])
+    for _ in range(5):
+        s = sidecar(file.settings)
+        s.process.send_signal(signal.SIGTERM)
+        while s.process.poll() is None:
+            s.process.send_signal(signal.SIGHUP)
+        assert s.process.returncode == 0, s.log()[-2000:]
