@@ -92,7 +92,7 @@ static void on_finishing(struct connection *c)
 static void on_timer(struct timer *t)
 {
     struct connection *c = container_of(t, struct connection, timer);
-    uint64_t now = loop_now(&c->worker->loop), limit = c->upstream->idle_limit_ms;
+    uint64_t now = loop_now(&c->worker->loop), limit = pool_idle_limit(c->upstream);
 
     if (c->finishing) {
         on_finishing(c);

@@ -6,6 +6,7 @@
 enum {
     LIMIT_LEAST_MS = 100,
     LIMIT_MOST_MS = 10 * 60 * 1000,
+    SURPLUS_MS = 1000,
 };
 
 static bool is_usable(struct connection *c, uint64_t now, uint64_t trusted_ms)
@@ -32,21 +33,32 @@ struct connection *pool_lease(struct upstream *u, uint64_t now, uint64_t trusted
     return NULL;
 }
 
+static bool is_overfull(const struct upstream *u)
+{
+    return u->idle_count > u->service->policy->pool.idle;
+}
+
+uint64_t pool_idle_limit(const struct upstream *u)
+{
+    bool brief = !u->removed && is_overfull(u) && u->idle_limit_ms > SURPLUS_MS;
+
+    return brief ? SURPLUS_MS : u->idle_limit_ms;
+}
+
 void pool_return(struct connection *c, uint64_t now)
 {
     struct upstream *u = c->upstream;
 
     c->call = NULL;
-    if (u->removed || u->idle_count >= u->service->policy->pool.idle ||
-        c->worker->closing) {
+    if (u->removed || u->service->policy->pool.idle == 0 || c->worker->closing) {
         connection_close(c);
         return;
     }
     c->idle_since_ms = now;
     u->idle_count++;
     list_push_front(&u->idle, &c->idle);
-    if (!timer_active(&c->timer))
-        timer_start(&c->timer, &c->worker->loop.clock, u->idle_limit_ms);
+    if (is_overfull(u) || !timer_active(&c->timer))
+        timer_start(&c->timer, &c->worker->loop.clock, pool_idle_limit(u));
 }
 
 void pool_forget(struct connection *c)

@@ -114,7 +114,7 @@ static const uint64_t response_dropped =
 static bool is_dropped(const struct http_head *h, const struct http_field *f,
                        uint64_t dropped)
 {
-    if (f->id != FIELD_OTHER && (dropped >> f->id & 1))
+    if (dropped >> f->id & 1)
         return true;
     return head_has(h, FIELD_ID_CONNECTION) && head_field_is_hop_by_hop(h, f);
 }
@@ -429,8 +429,9 @@ static void put_rewritten(struct pen *p, const struct http_field *f,
 
 static bool is_rewritten(const struct http_field *f)
 {
-    return f->id == FIELD_ID_LOCATION || f->id == FIELD_ID_CONTENT_LOCATION ||
-           f->id == FIELD_ID_SET_COOKIE;
+    const uint64_t rewritten = BIT(LOCATION) | BIT(CONTENT_LOCATION) | BIT(SET_COOKIE);
+
+    return rewritten >> f->id & 1;
 }
 
 static void put_response_fields(struct pen *p, const struct http_head *h,

@@ -101,7 +101,7 @@ static const struct field retries[] = {
 };
 
 static const struct field pool[] = {
-    COUNT   (struct pool_settings, idle, "idle", "64", 0, 10000, "connections kept for each instance"),
+    COUNT   (struct pool_settings, idle, "idle", "64", 0, 10000, "connections kept for each instance; more stay for a second"),
     DURATION(struct pool_settings, idle_timeout, "idle_timeout", "4s", 0, HOUR, "until another limit is learned from the instance"),
     FIELDS_END,
 };

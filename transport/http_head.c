@@ -20,9 +20,17 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* The line ends in CRLF at `end`, so blanks end there at the latest. */
-static struct slice value_trim(const char *value, const char *end)
+/* Neither a blank nor what ends a line. */
+static bool is_inside(char c)
 {
+    return (unsigned char)c > ' ';
+}
+
+/* The line ends in CRLF at `end`, so blanks end there at the latest. Nearly all have one in front. */
+static inline struct slice value_trim(const char *value, const char *end)
+{
+    if (*value == ' ' && is_inside(value[1]) && is_inside(end[-1]))
+        return slice_from(value + 1, end - (value + 1));
     while (is_blank(*value))
         value++;
     while (end > value && is_blank(end[-1]))

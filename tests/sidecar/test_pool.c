@@ -95,9 +95,13 @@ TEST(the_warmest_comes_first)
     close_servers(2);
 }
 
-TEST(a_full_pool_takes_no_more)
+TEST(more_than_the_pool_is_for_stay_for_a_second)
 {
     connect_many(3);
+    assert_int_equal(up->idle_count, 3);
+    scene_wait(999);
+    assert_int_equal(up->idle_count, 3);
+    scene_wait(2);
     assert_int_equal(up->idle_count, 2);
     peer_expect_end(&servers[2]);
     close_servers(3);
@@ -196,7 +200,8 @@ TEST(a_connection_of_an_instance_that_left_is_not_kept)
     close_servers(1);
 }
 
-TESTS(RUN_WITH(the_warmest_comes_first), RUN_WITH(a_full_pool_takes_no_more),
+TESTS(RUN_WITH(the_warmest_comes_first),
+      RUN_WITH(more_than_the_pool_is_for_stay_for_a_second),
       RUN_WITH(what_was_idle_too_long_is_closed),
       RUN_WITH(what_nobody_leases_is_closed_in_time),
       RUN_WITH(a_close_that_was_not_heard_of_yet_is_looked_up),
