@@ -327,6 +327,26 @@ static void feed_tail(struct downstream *d)
     downstream_read(d);
 }
 
+/* FIN. In the middle of a request: gone. While it is being answered: perhaps only done with writing. */
+static void on_end_of_input(struct downstream *d)
+{
+    struct call *c = d->call;
+
+    d->half_closed = true;
+    if (c && !c->started && !d->lingering && reader_in_message(&c->reader)) {
+        refuse(d, ERR_BAD_REQUEST, "the head did not end");
+    } else if (!c || d->lingering || !c->started) {
+        close_when_sent(d);
+    } else if (c->tunnel) {
+        port_tunnel_ended(c);
+    } else if (!c->request_read) {
+        downstream_abort(d);
+    } else {
+        d->mark = c->bytes_out;
+        set_timer(d, TIMER_HALF_CLOSED, HALF_CLOSED_MS);
+    }
+}
+
 void downstream_next(struct downstream *d)
 {
     if (d->call && d->call->finished)
@@ -334,8 +354,9 @@ void downstream_next(struct downstream *d)
     if (d->closing || d->lingering)
         return;
     feed_tail(d);
-    if (!d->call && d->half_closed && !d->closing && !d->lingering)
-        close_when_sent(d);
+    if (d->half_closed && !downstream_is_busy(d) && queue_size(&d->tail) == 0 &&
+        !d->closing && !d->lingering)
+        on_end_of_input(d);
 }
 
 void downstream_finished(struct downstream *d, bool close)
@@ -365,26 +386,6 @@ static void on_drained(struct stream *s)
     worker_enter(d->worker);
     downstream_next(d);
     worker_leave(d->worker);
-}
-
-/* FIN. In the middle of a request: gone. While it is being answered: perhaps only done with writing. */
-static void on_end_of_input(struct downstream *d)
-{
-    struct call *c = d->call;
-
-    d->half_closed = true;
-    if (c && !c->started && !d->lingering && reader_in_message(&c->reader)) {
-        refuse(d, ERR_BAD_REQUEST, "the head did not end");
-    } else if (!c || d->lingering || !c->started) {
-        close_when_sent(d);
-    } else if (c->tunnel) {
-        port_tunnel_ended(c);
-    } else if (!c->request_read) {
-        downstream_abort(d);
-    } else {
-        d->mark = c->bytes_out;
-        set_timer(d, TIMER_HALF_CLOSED, HALF_CLOSED_MS);
-    }
 }
 
 static void on_ended(struct stream *s, enum err e)

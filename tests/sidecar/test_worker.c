@@ -89,7 +89,7 @@ TEST(forwards_and_answers)
 {
     get("");
     site_accept(&site, &server);
-    peer_expect(&server, "GET /x HTTP/1.1\r\nHost: 127.0.0.1:");
+    peer_expect(&server, "GET /x HTTP/1.1\r\nHost: 127.");
     answer(&server, ok);
     peer_expect(&client, "csidecar-instance: users-0\r\n");
     scene_expect_idle();
@@ -642,6 +642,31 @@ TEST(serves_an_ingress)
     peer_close(&server);
 }
 
+TEST(answers_what_was_whole_when_the_client_ended_in_the_middle_of_a_head)
+{
+    get("");
+    peer_send(&client, "GET /users/y HT");
+    peer_finish(&client);
+    site_accept(&site, &server);
+    answer(&server, ok);
+    peer_expect(&client, "\r\n\r\nok");
+    peer_expect(&client, "HTTP/1.1 400");
+    peer_expect_end(&client);
+    peer_close(&server);
+}
+
+TEST(answers_all_that_was_pipelined_before_the_clients_end)
+{
+    char *flood = repeated("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 9000);
+
+    peer_send(&client, flood); /* the answers are 4 MB */
+    peer_send(&client, "GET /_csidecar/health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    peer_finish(&client);
+    peer_expect(&client, "\"status\":\"ok\"");
+    peer_expect_end(&client);
+    free(flood);
+}
+
 TESTS(RUN_WITH(forwards_and_answers),
       RUN_WITH(resets_a_client_of_1_0_when_the_answer_is_cut),
       RUN_WITH(ends_a_cut_answer_of_1_1_without_its_end),
@@ -674,4 +699,6 @@ TESTS(RUN_WITH(forwards_and_answers),
       RUN_WITH(sends_what_a_tunnel_still_holds_when_both_have_ended),
       RUN_WITH(tells_the_others_who_was_ejected),
       RUN_WITH(lets_those_who_wait_go_when_the_limit_is_raised),
-      RUN_WITH(serves_an_ingress))
+      RUN_WITH(serves_an_ingress),
+      RUN_WITH(answers_what_was_whole_when_the_client_ended_in_the_middle_of_a_head),
+      RUN_WITH(answers_all_that_was_pipelined_before_the_clients_end))

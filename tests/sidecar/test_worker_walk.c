@@ -14,6 +14,7 @@
 
 #include "sidecar/connection.h"
 #include "sidecar/worker_letters.h"
+#include "tests/lib/fault_heap.h"
 #include "tests/lib/sidecar/scene.h"
 
 enum { CLIENTS = 6, SERVERS = 12, SITES = 2, STEPS = 300, WALKS = 150, COMMON = 5 };
@@ -21,6 +22,7 @@ enum { CLIENTS = 6, SERVERS = 12, SITES = 2, STEPS = 300, WALKS = 150, COMMON = 
 static int clients[CLIENTS], servers[SERVERS];
 static struct site sites[SITES];
 static struct random dice;
+static bool memory_fails;
 
 /* The first of each are the common ones. */
 static const char *const said_by_clients[] = {
@@ -283,8 +285,11 @@ static void step(void)
     default:
         client_acts();
     }
+    if (memory_fails && roll(4) == 0)
+        fault_heap_fail_at(1 + roll(12));
     for (unsigned turns = roll(3); turns > 0; turns--)
         uv_run(&scene.worker.loop.uv, UV_RUN_NOWAIT);
+    fault_heap_stop();
 }
 
 static void let_all_go(void)
@@ -339,7 +344,7 @@ static uint64_t number(const char *name, uint64_t otherwise)
     return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-TEST(nothing_breaks_and_nothing_is_left)
+static void walk_all(void)
 {
     uint64_t seed = number("WALK_SEED", 0);
 
@@ -351,4 +356,17 @@ TEST(nothing_breaks_and_nothing_is_left)
         walk(i);
 }
 
-TESTS(RUN(nothing_breaks_and_nothing_is_left))
+TEST(nothing_breaks_and_nothing_is_left)
+{
+    memory_fails = false;
+    walk_all();
+}
+
+TEST(the_same_where_memory_fails_now_and_then)
+{
+    memory_fails = true;
+    walk_all();
+}
+
+TESTS(RUN(nothing_breaks_and_nothing_is_left),
+      RUN(the_same_where_memory_fails_now_and_then))
