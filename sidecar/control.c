@@ -86,7 +86,7 @@ static void answer(struct control *c, struct report_question *q)
     (void)c;
     list_remove(&q->node);
     if (q->answered)
-        q->answered(q, q->sum);
+        q->answered(q, q->failed ? NULL : q->sum);
     else
         free(q); /* cancelled: it was ours to keep until the last answer */
 }
@@ -104,12 +104,11 @@ static void on_reported(void *owner, struct worker *by, struct report *r)
         if (!(q->missing >> by->number & 1))
             continue;
         q->missing &= ~(1ULL << by->number);
-        if (q->sum && r) {
-            (void)report_merge(q->sum, r);
+        q->failed = q->failed || !r || (q->sum && report_merge(q->sum, r));
+        if (q->sum)
             report_free(r);
-        } else if (r) {
+        else
             q->sum = r;
-        }
         if (!q->missing) {
             struct report *sum = q->sum;
 
@@ -139,6 +138,7 @@ enum err control_ask(struct control *c, struct report_question *q)
 {
     q->missing = 0;
     q->sum = NULL;
+    q->failed = false;
     list_init(&q->node);
     for (unsigned i = 0; i < c->worker_count; i++)
         if (!worker_ask_report(&c->workers[i], (struct slice){NULL, 0}))

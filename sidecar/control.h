@@ -29,6 +29,7 @@ struct report_question {
     struct list node;
     uint64_t missing; /* a bit for each worker */
     struct report *sum;
+    bool failed; /* a part of it is missing */
     void *owner;
     /* r may be NULL (no memory); it is lent. Not called when report_cancel() came first. */
     void (*answered)(struct report_question *q, struct report *r);

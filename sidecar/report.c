@@ -59,8 +59,10 @@ static enum err copy_service(struct report *r, const struct service *s, bool inb
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct report_service *)a)->name,
-                  ((const struct report_service *)b)->name);
+    const struct report_service *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+
+    return order ? order : x->inbound - y->inbound;
 }
 
 /* Requests that named no service stand under the empty name. */
@@ -113,16 +115,20 @@ struct report *report_make(struct worker *w, struct slice only)
     return r;
 }
 
+static void service_fini(struct report_service *s)
+{
+    for (uint32_t i = 0; i < s->instance_count; i++)
+        free(s->instances[i].id);
+    free(s->instances);
+    free(s->name);
+}
+
 void report_free(struct report *r)
 {
     if (!r)
         return;
-    for (uint32_t i = 0; r->services && i < r->service_count; i++) {
-        for (uint32_t j = 0; j < r->services[i].instance_count; j++)
-            free(r->services[i].instances[j].id);
-        free(r->services[i].instances);
-        free(r->services[i].name);
-    }
+    for (uint32_t i = 0; r->services && i < r->service_count; i++)
+        service_fini(&r->services[i]);
     free(r->services);
     free(r);
 }
@@ -174,14 +180,11 @@ static void merge_service(struct report_service *into, const struct report_servi
     }
 }
 
-static struct report_service *same_service(struct report *r,
+/* Among the first `count`, which are sorted. */
+static struct report_service *same_service(struct report *r, uint32_t count,
                                            const struct report_service *s)
 {
-    for (uint32_t i = 0; i < r->service_count; i++)
-        if (r->services[i].inbound == s->inbound &&
-            strcmp(r->services[i].name, s->name) == 0)
-            return &r->services[i];
-    return NULL;
+    return count ? bsearch(s, r->services, count, sizeof(*s), by_name) : NULL;
 }
 
 static enum err copy_report_service(struct report_service *to,
@@ -209,15 +212,21 @@ static enum err add_service(struct report *into, const struct report_service *fr
 {
     struct report_service *grown =
         realloc(into->services, (into->service_count + 1) * sizeof(*into->services));
+    enum err e;
 
     if (!grown)
         return ERR_NO_MEMORY;
     into->services = grown;
-    return copy_report_service(&into->services[into->service_count++], from);
+    e = copy_report_service(&grown[into->service_count], from);
+    if (e)
+        service_fini(&grown[into->service_count]);
+    into->service_count += !e;
+    return e;
 }
 
 enum err report_merge(struct report *into, const struct report *from)
 {
+    uint32_t sorted = into->service_count;
     enum err e = ERR_OK;
 
     into->client_connections += from->client_connections;
@@ -225,14 +234,14 @@ enum err report_merge(struct report *into, const struct report *from)
     into->in_flight += from->in_flight;
     into->log_dropped += from->log_dropped;
     for (uint32_t i = 0; i < from->service_count && !e; i++) {
-        struct report_service *same = same_service(into, &from->services[i]);
+        struct report_service *same = same_service(into, sorted, &from->services[i]);
 
         if (same)
             merge_service(same, &from->services[i]);
         else
             e = add_service(into, &from->services[i]);
     }
-    if (!e)
+    if (into->service_count > sorted)
         qsort(into->services, into->service_count, sizeof(*into->services), by_name);
     return e;
 }
