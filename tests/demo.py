@@ -9,12 +9,14 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[0]))
+from ports import free_ports  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[1]
 CSIDECAR = os.environ.get("CSIDECAR", str(ROOT / "build/release/csidecar"))
@@ -34,16 +36,6 @@ def say(text=""):
 
 def step(text):
     say(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}")
-
-
-def free_ports(count):
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def wait_for(what, condition, seconds=30):

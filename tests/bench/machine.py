@@ -2,35 +2,23 @@
 
 import json
 import os
-import random
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from ports import free_ports  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/bench"
 PROXY_CPU, LOAD_CPU = {0}, {max(os.sched_getaffinity(0))}
 TICK = os.sysconf("SC_CLK_TCK")
-
-
-def is_free(port):
-    with socket.socket() as s:
-        try:
-            s.bind(("127.0.0.1", port))
-            return True
-        except OSError:
-            return False
-
-
-def free_ports(count):
-    """Below those that outgoing connections get: one of these could be taken at any moment."""
-    ports = [p for p in random.sample(range(20000, 32000), 50 + count) if is_free(p)]
-    return ports[:count]
 
 
 def on_cpus(cpus):

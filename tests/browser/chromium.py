@@ -6,12 +6,15 @@ import http.server
 import json
 import os
 import pathlib
-import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ports import free_port  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -95,12 +98,6 @@ class AppHandler(Handler):
             self.send_header(name, value)
         self.end_headers()
         self.close_connection = True
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Browser:

@@ -2,17 +2,14 @@
 
 import os
 import pathlib
-import socket
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ports import free_port  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
 CSIDECAR = os.environ.get("CSIDECAR", str(ROOT / "build/release/csidecar"))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(condition, process, seconds=10):

@@ -2,11 +2,14 @@
 
 import os
 import pathlib
-import socket
 import subprocess
+import sys
 import time
 
 import requests
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ports import free_port  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
 CSIDECAR = os.environ.get("CSIDECAR", str(ROOT / "build/release/csidecar"))
@@ -17,12 +20,6 @@ SERVICES = {
     "shop-cart": ("examples-node", ["node", "cart.js"]),
     "shop-prices": ("examples-node", ["node", "prices.js"]),
 }
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(condition, seconds=20, every=0.05):

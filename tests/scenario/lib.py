@@ -17,9 +17,13 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from ports import free_port  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 5.0  # seconds, for anything that should be there at once
@@ -39,13 +43,6 @@ def eventually(condition, what="the condition", patience=PATIENCE):
         if time.monotonic() > end:
             raise AssertionError("waited %.1f s in vain for %s" % (patience, what))
         time.sleep(0.01)
-
-
-def free_port(host="127.0.0.1"):
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,30 @@
+"""Free ports for tests: none twice, and below those that the kernel gives to outgoing connections, so that a port
+asked for now is still free when it is bound later."""
+import random
+import socket
+
+LOW, HIGH = 11000, 20900
+
+given = set()
+
+
+def is_free(port, host):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as s:
+        try:
+            s.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(host="127.0.0.1"):
+    while True:
+        port = random.randrange(LOW, HIGH)
+        if port not in given and is_free(port, host):
+            given.add(port)
+            return port
+
+
+def free_ports(count):
+    return [free_port() for _ in range(count)]
