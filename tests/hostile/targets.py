@@ -82,7 +82,7 @@ class Csidecar(Process):
     file = "csidecar.yaml"
 
     def command(self, path):
-        return [str(Path(os.environ.get("CSIDECAR_BIN", "build/release/csidecar")).resolve()), "run", "-c", str(path)]
+        return [str(Path(os.environ.get("CSIDECAR", "build/release/csidecar")).resolve()), "run", "-c", str(path)]
 
     def config(self, ports, port):
         lines = [

@@ -31,7 +31,7 @@ SANITIZED = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:|Assertion 
 
 
 def binary():
-    return str(Path(os.environ.get("CSIDECAR_BIN", ROOT / "build/release/csidecar")).resolve())
+    return str(Path(os.environ.get("CSIDECAR", ROOT / "build/release/csidecar")).resolve())
 
 
 def eventually(condition, what="the condition", patience=PATIENCE):
