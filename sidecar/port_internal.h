@@ -1,9 +1,11 @@
-/* port_internal.h - between the parts of the port: port_request.c, port_response.c, port_tunnel.c, port_pace.c. */
+/* port_internal.h - between the parts of the port: port_route.c, port_request.c, port_response.c,
+ * port_tunnel.c, port_pace.c. */
 #ifndef SIDECAR_PORT_INTERNAL_H
 #define SIDECAR_PORT_INTERNAL_H
 
 #include "sidecar/port.h"
 
+enum when port_route(struct exchange *x);
 enum when port_relay(struct exchange *x);
 enum when port_tunnel(struct exchange *x);
 void port_drop(struct exchange *x);
