@@ -24,6 +24,7 @@ static struct site sites[SITES];
 static struct random dice;
 static bool memory_fails;
 
+/* clang-format off */
 /* The first of each are the common ones. */
 static const char *const said_by_clients[] = {
     "GET /users/x HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -39,10 +40,8 @@ static const char *const said_by_clients[] = {
     "POST /users/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
     "POST /users/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400000\r\n\r\n",
     "PUT /users/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "PUT /users/x HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: "
-    "3\r\n\r\n",
-    "GET /users/x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: "
-    "websocket\r\n\r\n",
+    "PUT /users/x HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
+    "GET /users/x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     "GET /users/x HTTP/1.1\r\nHost: localhost\r\ncsidecar-timeout: 50ms\r\n\r\n",
     "GET /users/x HTTP/1.1\r\nHost: localhost\r\ncsidecar-instance: users-0\r\n\r\n",
     "GET http://127.0.0.1:9/ HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -70,8 +69,7 @@ static const char *const said_by_servers[] = {
     "HTTP/1.1 413 Large\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 100 Continue\r\n\r\n",
     "HTTP/1.1 103 Early Hints\r\n\r\n",
-    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: "
-    "websocket\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
     "5\r\nhello\r\n",
     "0\r\n\r\n",
     "0\r\nX: y\r\n\r\n",
@@ -87,10 +85,10 @@ static const char *const configurations[] = {
     "services: {users: {retries: {max: 5, backoff: 1ms}, balancer: round_robin}}",
     "services: {users: {limits: {in_flight: 1, waiting: 2}, retries: {max: 0}}}",
     "services: {users: {balancer: hash, timeout: 1s, outlier: {failures: 1, rest: 1s}}}",
-    "services: {users: {balancer: ewma, idle_timeout: 1s, pool: {idle: 1}}}\nlog: "
-    "{format: json}",
+    "services: {users: {balancer: ewma, idle_timeout: 1s, pool: {idle: 1}}}\nlog: {format: json}",
     "{limits: {body_rate: 1000, body_window: 1s}, egress: true}",
 };
+/* clang-format on */
 
 static uint32_t roll(uint32_t sides)
 {
