@@ -71,6 +71,7 @@ struct slot *slot_new(struct lease *l, struct member *m)
 static void slot_free(struct slot *s)
 {
     list_remove(&s->node);
+    list_remove(&s->handle.node);
     shared_unref(s->shared);
     free(s);
 }

@@ -15,6 +15,8 @@
  *   - No callback from inside a call to it (use timer 0 or the loop's next turn).
  *   - put, renew and remove return ERR_LATER and answer with lease_done() exactly once each, unless close
  *     came first or they returned an error at once. One operation per lease at a time; the frame waits.
+ *   - After a remove, after ERR_NOT_FOUND, and after a put that failed with nothing published before, the backend
+ *     has let go of the lease: its memory goes then.
  *   - failed() ends that watch: the frame calls unwatch() from inside it, backs off and watches again. It
  *     keeps the last list meanwhile. The backend itself never retries in a tight loop; long-lived
  *     connections of the backend may heal themselves silently when nothing was missed.

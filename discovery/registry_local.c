@@ -181,6 +181,12 @@ static enum err operate(struct registry_local *r, struct registry_lease *l, stru
     return e ? e : local_lease_operate(own, r->folder, &l->registration, w);
 }
 
+static void let_go(struct registry_local *r, struct registry_lease *l)
+{
+    local_lease_withdraw(l->backend, r->folder);
+    local_lease_free(l);
+}
+
 static void answer_lease(struct registry_local *r, struct registry_lease *l)
 {
     struct local_lease *own = l->backend;
@@ -192,8 +198,8 @@ static void answer_lease(struct registry_local *r, struct registry_lease *l)
     e = operate(r, l, &y);
     if (operation != LOCAL_RENEW)
         local_watch_look(&r->files, own->name);
-    if (operation == LOCAL_REMOVE)
-        local_lease_free(l);
+    if (operation == LOCAL_REMOVE || e == ERR_NOT_FOUND || own->fd < 0)
+        let_go(r, l);
     r->registry.frame->lease_done(l, e, &y);
 }
 
@@ -348,10 +354,7 @@ static void drop_leases(struct registry_local *r, struct list *leases)
 {
     list_each(at, after, leases)
     {
-        struct registry_lease *l = container_of(at, struct registry_lease, node);
-
-        local_lease_withdraw(l->backend, r->folder);
-        local_lease_free(l);
+        let_go(r, container_of(at, struct registry_lease, node));
     }
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "discovery/catalog.h"
+#include "discovery/lease.h"
 #include "discovery/local_folder.h"
 #include "tests/lib/discovery/local_world.h"
 #include "tests/lib/transport/loops.h"
@@ -187,6 +188,43 @@ TEST(a_record_given_to_somebody_else_does_not_count)
     until_count(1);
 }
 
+static void on_lease(struct lease *l, bool held)
+{
+    (void)l;
+    assert_false(held);
+}
+
+static void on_lease_stopped(struct lease *l)
+{
+    lease_free(l);
+}
+
+static bool has_failed(void *unused)
+{
+    struct registry_status s;
+
+    (void)unused;
+    catalog_registry_status(catalog, 0, &s);
+    return s.failures > 0;
+}
+
+/* The end of the catalog is what would stumble over it. */
+TEST(a_lease_that_never_came_to_be_leaves_nothing)
+{
+    static const struct lease_events on = {.changed = on_lease,
+                                           .stopped = on_lease_stopped};
+    struct registration r = sample("one", 60 * 1000);
+    struct lease *l;
+
+    runtime = "/nowhere/csidecar";
+    assert_int_equal(open_catalog(), ERR_OK);
+    assert_int_equal(lease_open(&l, catalog, &r, &on, NULL), ERR_OK);
+    assert_int_equal(lease_start(l), ERR_OK);
+    loop_until_true(&loop, has_failed, NULL);
+    lease_stop(l, 1000);
+    loop_settle(&loop);
+}
+
 TEST(files_of_the_dead_are_removed)
 {
     char path[256];
@@ -347,6 +385,7 @@ TESTS(RUN_WITH(kill_9_shows_at_once),
       RUN_WITH(a_child_of_the_dead_writer_does_not_keep_its_record),
       RUN_WITH(a_stopped_writer_expires_and_comes_back),
       RUN_WITH(a_record_given_to_somebody_else_does_not_count),
+      RUN_WITH(a_lease_that_never_came_to_be_leaves_nothing),
       RUN_WITH(files_of_the_dead_are_removed),
       RUN_WITH(what_died_while_nobody_looked_is_not_found),
       RUN_WITH(a_crowd_that_comes_and_goes_is_counted_right),
