@@ -503,6 +503,9 @@ void downstream_accepted(struct socket *s)
 
 void downstream_drain(struct downstream *d)
 {
-    if (!d->closing && !d->lingering && !d->call)
+    const struct call *c = d->call;
+    bool is_idle = !c || (!c->started && !reader_in_message(&c->reader));
+
+    if (!d->closing && !d->lingering && is_idle)
         linger(d);
 }

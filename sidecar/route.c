@@ -195,18 +195,6 @@ static enum err route_authority(struct route *r, const struct gateway *g,
     return ERR_OK;
 }
 
-static enum err route_absolute(struct route *r, const struct gateway *g,
-                               const struct http_head *head, const char **hint)
-{
-    struct slice rest;
-    enum err e;
-
-    if (!split_absolute(head->target, &r->authority, &rest))
-        return refuse(ERR_BAD_REQUEST, hint, "only http:// targets can be forwarded");
-    e = g->kind == GATEWAY_UNIX ? ERR_OK : guard_browser(g, head, r->authority, hint);
-    return e ? e : route_authority(r, g, rest, hint);
-}
-
 /* Whose Host is it? One of ours, or nobody's business here. */
 static enum err check_host(const struct gateway *g, struct slice host, const char **hint)
 {
@@ -216,6 +204,25 @@ static enum err check_host(const struct gateway *g, struct slice host, const cha
         service_of_host(host, &name) || host_is_allowed(g, host))
         return ERR_OK;
     return refuse(ERR_MISDIRECTED, hint, hint_host);
+}
+
+static enum err route_absolute(struct route *r, const struct gateway *g,
+                               const struct http_head *head, const char **hint)
+{
+    struct slice rest;
+    enum err e;
+
+    if (!split_absolute(head->target, &r->authority, &rest))
+        return refuse(ERR_BAD_REQUEST, hint, "only http:// targets can be forwarded");
+    e = g->kind == GATEWAY_UNIX ? ERR_OK : guard_browser(g, head, r->authority, hint);
+    if (!e && g->kind == GATEWAY_PORT)
+        e = check_host(g, r->authority, hint);
+    if (e)
+        return e;
+    if (g->kind != GATEWAY_PORT)
+        return route_authority(r, g, rest, hint);
+    set_rest(r, rest);
+    return name_service(r, g->service, hint);
 }
 
 static enum err route_origin(struct route *r, const struct gateway *g,

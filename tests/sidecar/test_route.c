@@ -307,6 +307,20 @@ TEST(a_unix_socket_has_no_browsers_at_its_other_end)
     assert_int_equal(ask("http://orders/x", "orders"), ERR_OK);
 }
 
+TEST(a_services_own_port_takes_absolute_targets_too)
+{
+    gateway = (struct gateway){.kind = GATEWAY_PORT, .service = SLICE("orders")};
+    assert_int_equal(ask("http://localhost:9001/users/x?y", "other"), ERR_OK);
+    assert_int_equal(route.form, ROUTE_PORT);
+    goes_to("orders", false, "/users/x?y");
+}
+
+TEST(a_services_own_port_is_no_proxy)
+{
+    gateway = (struct gateway){.kind = GATEWAY_PORT, .service = SLICE("orders")};
+    assert_int_equal(ask("http://example.com/x", "localhost"), ERR_MISDIRECTED);
+}
+
 TESTS(RUN_WITH(the_first_segment_of_the_path_names_the_service),
       RUN_WITH(a_service_alone_is_its_root),
       RUN_WITH(a_query_right_after_the_service_stays_one),
@@ -336,4 +350,6 @@ TESTS(RUN_WITH(the_first_segment_of_the_path_names_the_service),
       RUN_WITH(egress_to_an_address_asks_nobody),
       RUN_WITH(an_absolute_target_of_our_own_port_is_a_path),
       RUN_WITH(another_port_of_loopback_is_outside),
-      RUN_WITH(a_unix_socket_has_no_browsers_at_its_other_end))
+      RUN_WITH(a_unix_socket_has_no_browsers_at_its_other_end),
+      RUN_WITH(a_services_own_port_takes_absolute_targets_too),
+      RUN_WITH(a_services_own_port_is_no_proxy))

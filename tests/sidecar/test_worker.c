@@ -667,6 +667,16 @@ TEST(answers_all_that_was_pipelined_before_the_clients_end)
     free(flood);
 }
 
+TEST(drains_a_client_that_sent_an_empty_line_after_its_request)
+{
+    warm_up();
+    peer_send(&client, "\r\n");
+    loop_settle(&scene.worker.loop);
+    worker_take_drain(&scene.worker, false);
+    peer_expect_end(&client);
+    peer_close(&server);
+}
+
 TESTS(RUN_WITH(forwards_and_answers),
       RUN_WITH(resets_a_client_of_1_0_when_the_answer_is_cut),
       RUN_WITH(ends_a_cut_answer_of_1_1_without_its_end),
@@ -701,4 +711,5 @@ TESTS(RUN_WITH(forwards_and_answers),
       RUN_WITH(lets_those_who_wait_go_when_the_limit_is_raised),
       RUN_WITH(serves_an_ingress),
       RUN_WITH(answers_what_was_whole_when_the_client_ended_in_the_middle_of_a_head),
-      RUN_WITH(answers_all_that_was_pipelined_before_the_clients_end))
+      RUN_WITH(answers_all_that_was_pipelined_before_the_clients_end),
+      RUN_WITH(drains_a_client_that_sent_an_empty_line_after_its_request))
