@@ -417,12 +417,14 @@ static void on_idle(struct downstream *d)
         downstream_close(d);
 }
 
-/* Nothing was wanted of it since its FIN: it has gone. */
+/* Nothing was wanted of it since its FIN: it has gone. One that reads slowly has not: what it was sent and has not
+ * taken would have been answered with a reset. */
 static void on_half_closed(struct downstream *d)
 {
     struct call *c = d->call;
 
-    if (!downstream_is_busy(d) || c->finished || c->bytes_out == d->mark) {
+    if (!downstream_is_busy(d) || c->finished ||
+        (c->bytes_out == d->mark && socket_unsent(&d->socket) == 0)) {
         downstream_close(d);
         return;
     }

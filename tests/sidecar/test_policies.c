@@ -499,6 +499,123 @@ TEST(our_own_refusals_and_the_clients_leaving_blame_nobody)
     assert_int_equal(service_peek(service, 0)->in_flight, 0);
 }
 
+static void eject_first(void)
+{
+    struct request r;
+
+    for (int i = 0; i < 20; i++) {
+        start(&r, true);
+        if (strcmp(r.x.instance->id, "i0") == 0)
+            exchange_fail(&r.x, ERR_CONNECT_FAILED);
+        else
+            exchange_on(&r.x, EV_GONE);
+    }
+    assert_int_equal(service_ejected(service), 1);
+}
+
+/* How many of so many requests go to the first instance, each ended by its client. */
+static unsigned picks_of_first(unsigned requests)
+{
+    struct request r;
+    unsigned count = 0;
+
+    while (requests-- > 0) {
+        start(&r, true);
+        count += strcmp(r.x.instance->id, "i0") == 0;
+        exchange_on(&r.x, EV_GONE);
+    }
+    return count;
+}
+
+TEST(a_probe_whose_client_left_makes_room_for_the_next)
+{
+    use("name: t\ndefaults: { retries: { max: 0 }, balancer: round_robin }\n");
+    list(2, true, true);
+    eject_first();
+    assert_int_equal(picks_of_first(10), 0);
+    time_passes(&now, 30001);
+    assert_int_equal(picks_of_first(10), 5);
+}
+
+TEST(one_probe_at_a_time)
+{
+    struct request a, b, c;
+
+    use("name: t\ndefaults: { retries: { max: 0 }, balancer: round_robin }\n");
+    list(2, true, true);
+    eject_first();
+    time_passes(&now, 30001);
+    to_send(&a, true);
+    to_send(&b, true);
+    to_send(&c, true);
+    assert_int_equal(service_peek(service, 0)->in_flight, 1);
+    answer(&a);
+    answer(&b);
+    answer(&c);
+    assert_int_equal(service_peek(service, 0)->outlier.state, OUTLIER_CLOSED);
+}
+
+TEST(the_count_of_the_ejected_ends_with_their_rest)
+{
+    use("name: t\ndefaults: { retries: { max: 0 } }\n");
+    list(2, true, true);
+    eject_first();
+    time_passes(&now, 30001);
+    assert_int_equal(service_ejected(service), 0);
+}
+
+TEST(a_list_without_the_ejected_one_counts_none)
+{
+    use("name: t\ndefaults: { retries: { max: 0 } }\n");
+    list(2, true, true);
+    eject_first();
+    list(0, true, true);
+    assert_int_equal(service_ejected(service), 0);
+}
+
+TEST(turned_off_nobody_rests_on)
+{
+    struct settings *off;
+    struct why why;
+
+    use("name: t\ndefaults: { retries: { max: 0 }, balancer: round_robin }\n");
+    list(2, true, true);
+    eject_first();
+    why_init(&why);
+    assert_int_equal(settings_parse(&off,
+                                    SLICE("name: t\ndefaults: { balancer: round_robin, "
+                                          "outlier: { failures: 0 } }\n"),
+                                    "test.yaml", &why),
+                     ERR_OK);
+    service_configure(service, off, service_settings_of(off, SLICE("s")), 1);
+    settings_unref(off);
+    assert_int_equal(picks_of_first(10), 5);
+}
+
+TEST(a_raised_limit_lets_those_who_wait_go)
+{
+    struct request a, b, c;
+    struct settings *wider;
+    struct why why;
+
+    use("name: t\ndefaults: { limits: { in_flight: 1 } }\n");
+    list(2, true, true);
+    start(&a, true);
+    start(&b, true);
+    start(&c, true);
+    trail_is("lease");
+    why_init(&why);
+    assert_int_equal(settings_parse(&wider, SLICE("name: t\n"), "test.yaml", &why),
+                     ERR_OK);
+    service_configure(service, wider, service_settings_of(wider, SLICE("s")), 1);
+    settings_unref(wider);
+    time_passes(&now, 1);
+    trail_is("lease lease");
+    exchange_on(&a.x, EV_GONE);
+    exchange_on(&b.x, EV_GONE);
+    exchange_on(&c.x, EV_GONE);
+}
+
 TESTS(RUN_WITH(the_deadline_answers_after_its_time),
       RUN_WITH(a_body_that_moves_puts_the_deadline_off),
       RUN_WITH(the_deadline_ends_with_the_final_head),
@@ -520,4 +637,10 @@ TESTS(RUN_WITH(the_deadline_answers_after_its_time),
       RUN_WITH(a_known_service_without_instances_is_unavailable),
       RUN_WITH(an_instance_that_fails_again_and_again_is_ejected),
       RUN_WITH(the_last_instance_is_never_ejected),
-      RUN_WITH(our_own_refusals_and_the_clients_leaving_blame_nobody))
+      RUN_WITH(our_own_refusals_and_the_clients_leaving_blame_nobody),
+      RUN_WITH(a_probe_whose_client_left_makes_room_for_the_next),
+      RUN_WITH(one_probe_at_a_time),
+      RUN_WITH(the_count_of_the_ejected_ends_with_their_rest),
+      RUN_WITH(a_list_without_the_ejected_one_counts_none),
+      RUN_WITH(turned_off_nobody_rests_on),
+      RUN_WITH(a_raised_limit_lets_those_who_wait_go))

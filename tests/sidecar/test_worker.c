@@ -681,6 +681,51 @@ TEST(drains_a_client_that_sent_an_empty_line_after_its_request)
     peer_close(&server);
 }
 
+TEST(lets_a_slow_reader_that_ended_its_half_read_on)
+{
+    char *much = repeated("0123456789abcdef", 512 * 1024); /* 8 MiB */
+    size_t size = strlen(much), sent = 0;
+    char head[128];
+
+    peer_close(&client);
+    scene_slow_client(&client);
+    get("");
+    peer_finish(&client);
+    site_accept(&site, &server);
+    snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", size);
+    answer(&server, head);
+    for (int turn = 0; turn < 50; turn++) {
+        ssize_t n =
+            send(server.fd, much + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        sent += n > 0 ? (size_t)n : 0;
+        loop_settle(&scene.worker.loop);
+    }
+    assert_true(downstream()->call->up_paused);
+    scene_wait(1001);
+    scene_wait(1001);
+    scene_wait(1001);
+    assert_int_equal(scene.worker.downstream_count, 1);
+    peer_expect_bytes(&client, sent);
+    peer_close(&server);
+    free(much);
+}
+
+TEST(lets_one_go_that_ended_and_wants_nothing)
+{
+    get("");
+    site_accept(&site, &server);
+    answer(&server,
+           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    peer_expect(&client, "hello");
+    peer_finish(&client);
+    loop_settle(&scene.worker.loop);
+    scene_wait(1001);
+    scene_wait(1001);
+    peer_expect_end(&server);
+    peer_close(&server);
+}
+
 TESTS(RUN_WITH(forwards_and_answers),
       RUN_WITH(resets_a_client_of_1_0_when_the_answer_is_cut),
       RUN_WITH(ends_a_cut_answer_of_1_1_without_its_end),
@@ -716,4 +761,6 @@ TESTS(RUN_WITH(forwards_and_answers),
       RUN_WITH(serves_an_ingress),
       RUN_WITH(answers_what_was_whole_when_the_client_ended_in_the_middle_of_a_head),
       RUN_WITH(answers_all_that_was_pipelined_before_the_clients_end),
-      RUN_WITH(drains_a_client_that_sent_an_empty_line_after_its_request))
+      RUN_WITH(drains_a_client_that_sent_an_empty_line_after_its_request),
+      RUN_WITH(lets_a_slow_reader_that_ended_its_half_read_on),
+      RUN_WITH(lets_one_go_that_ended_and_wants_nothing))
