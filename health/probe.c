@@ -20,7 +20,8 @@ struct probe {
     unsigned tried; /* in this check */
     unsigned told_at;
     struct check check;
-    struct timer next; /* check */
+    char refused[sizeof(((struct check *)0)->reason)]; /* by the first in this check */
+    struct timer next;                                 /* check */
     struct timer
         tell; /* of a new state, or that we are closed: never from inside a call */
     uint64_t pause_ms; /* before the first time up */
@@ -123,7 +124,7 @@ static void note(struct probe *p, enum probe_result r)
     if (r == CHECK_PASSED)
         passed(p);
     else
-        failed(p, p->check.reason);
+        failed(p, r == CHECK_REFUSED ? p->refused : p->check.reason);
 }
 
 /* ---- checks ---- */
@@ -163,9 +164,13 @@ static bool falls_back(struct probe *p, enum probe_result r)
 /* Another address is for those that refuse; what connects is the app. */
 static bool tries_another(struct probe *p, enum probe_result r)
 {
-    if (r != CHECK_REFUSED || ++p->tried >= p->count)
+    if (r != CHECK_REFUSED)
         return false;
+    if (p->tried == 0)
+        memcpy(p->refused, p->check.reason, sizeof(p->refused));
     p->at = (p->at + 1) % p->count;
+    if (++p->tried >= p->count) /* none: the next check begins where this one did */
+        return false;
     start_check(p);
     return true;
 }

@@ -143,11 +143,11 @@ static int option_take(struct cli *c)
 static int word_take(struct cli *c)
 {
     const char *word = c->argv[c->at++];
+    char usage[CLI_USAGE_TEXT];
 
     if (c->word_count >= c->command->most)
-        return cli_fail(CLI_USAGE,
-                        "%s: \"%s\" is one word too many\nusage: csidecar %s %s",
-                        c->command->name, word, c->command->name, c->command->arguments);
+        return cli_fail(CLI_USAGE, "%s: \"%s\" is one word too many\n%s",
+                        c->command->name, word, cli_usage(c->command, usage));
     c->words[c->word_count++] = word;
     return CLI_DONE;
 }
@@ -160,12 +160,12 @@ static bool is_option(const char *argument)
 static int take_all(struct cli *c)
 {
     int code = CLI_DONE;
+    char usage[CLI_USAGE_TEXT];
 
     while (!code && c->at < c->argc)
         code = is_option(c->argv[c->at]) ? option_take(c) : word_take(c);
     if (!code && !cli_has(c, OPTION_HELP) && c->word_count < c->command->least)
-        code = cli_fail(CLI_USAGE, "usage: csidecar %s %s", c->command->name,
-                        c->command->arguments);
+        code = cli_fail(CLI_USAGE, "%s", cli_usage(c->command, usage));
     return code;
 }
 

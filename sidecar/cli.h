@@ -54,7 +54,7 @@ struct option_row {
 
 extern const struct option_row cli_options[OPTION_COUNT];
 
-enum { CLI_WORDS = 3, CLI_REPEATS = 32 };
+enum { CLI_WORDS = 3, CLI_REPEATS = 32, CLI_USAGE_TEXT = 96 };
 
 struct cli;
 
@@ -117,6 +117,8 @@ int cli_duration(const struct cli *c, enum cli_option o, uint64_t otherwise,
 /* cli_help.c */
 int cli_help(struct cli *c);
 int cli_help_of(const struct command *command);
+/* "usage: csidecar get NAME [options]" */
+const char *cli_usage(const struct command *c, char out[CLI_USAGE_TEXT]);
 void cli_help_all(FILE *out);
 int cli_version(struct cli *c);
 

@@ -58,10 +58,18 @@ static void print_options(const struct command *command)
     }
 }
 
+const char *cli_usage(const struct command *c, char out[CLI_USAGE_TEXT])
+{
+    snprintf(out, CLI_USAGE_TEXT, "usage: csidecar %s%s%s%s", c->name,
+             *c->arguments ? " " : "", c->arguments, c->options ? " [options]" : "");
+    return out;
+}
+
 int cli_help_of(const struct command *command)
 {
-    printf("usage: csidecar %s %s\n\n%s.\n", command->name, command->arguments,
-           command->summary);
+    char usage[CLI_USAGE_TEXT];
+
+    printf("%s\n\n%s.\n", cli_usage(command, usage), command->summary);
     if (command->details)
         printf("%s\n", command->details);
     if (command->options)
@@ -101,7 +109,8 @@ static int fail_topic(const char *word)
     nearest_offer(&near, SLICE("exit-codes"));
     found = nearest_found(&near);
     return cli_fail(CLI_USAGE,
-                    found ? "no help on %s (did you mean \"%s\"?)" : "no help on %s",
+                    found ? "no help on %s (did you mean \"%s\"?)"
+                          : "no help on %s; `csidecar help` says what there is",
                     word, found);
 }
 

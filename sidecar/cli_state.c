@@ -153,6 +153,15 @@ int cli_stats(struct cli *c)
 
 /* ---- explain ---- */
 
+/* Measured for the balancer ewma only. */
+static void show_ewma(struct show *s, double ms)
+{
+    if (ms > 0)
+        show_cell(s, "%.3g", ms);
+    else
+        show_cell(s, "-");
+}
+
 static void show_explained(struct show *s, const json_t *i)
 {
     char left[48];
@@ -165,7 +174,7 @@ static void show_explained(struct show *s, const json_t *i)
     show_cell(s, "%lld", (long long)show_number(i, "weight"));
     show_cell(s, "%lld", (long long)show_number(i, "in_flight"));
     show_cell(s, "%lld", (long long)show_number(i, "idle"));
-    show_cell(s, "%.3g", json_number_value(json_object_get(i, "ewma_ms")));
+    show_ewma(s, json_number_value(json_object_get(i, "ewma_ms")));
     show_cell(s, "%lld", (long long)show_number(i, "requests"));
     show_cell(s, "%lld", (long long)show_number(i, "failures"));
     show_cell(s, "%s", show_text(i, "registry"));

@@ -36,7 +36,10 @@ static enum exchange_state admit_on(struct exchange *x, enum exchange_event ev)
 
 static enum exchange_state pick_go(struct exchange *x)
 {
-    return after_verdict(chain_prepare(x->chain, &x->at, x), LEASE, JUDGE);
+    enum verdict v = chain_prepare(x->chain, &x->at, x);
+
+    x->attempts += v == PASS;
+    return after_verdict(v, LEASE, JUDGE);
 }
 
 static enum exchange_state pick_enter(struct exchange *x)
@@ -46,7 +49,6 @@ static enum exchange_state pick_enter(struct exchange *x)
     x->response_lent = false;
     x->retry_after_ms = 0;
     x->error = ERR_OK;
-    x->attempts++;
     return pick_go(x);
 }
 

@@ -75,7 +75,7 @@ static bool is_other_left(const struct exchange *x)
 static uint64_t back_off(struct policy_retry *p, const struct exchange *x)
 {
     const struct retry_settings *s = &p->service->policy->retries;
-    unsigned n = x->attempts < 16 ? x->attempts - 1 : 15;
+    unsigned n = x->attempts < 16 ? x->attempts - (x->attempts > 0) : 15;
     uint64_t most = s->backoff << n < s->backoff_max ? s->backoff << n : s->backoff_max;
 
     if (x->retry_after_ms)

@@ -16,6 +16,9 @@ static const char hint_host[] =
     "name further ones in proxy.allowed_hosts";
 const char route_hint_egress[] =
     "this host is no service; set egress: true to let such requests pass";
+static const char hint_loopback[] =
+    "this is another port of this host, which http_proxy should not be asked for: "
+    "set no_proxy=localhost,127.0.0.1,::1";
 static const char hint_compat[] = "the path is not one of the drop-in API's";
 
 static enum err refuse(enum err e, const char **hint, const char *text)
@@ -151,11 +154,13 @@ static bool split_absolute(struct slice target, struct slice *authority,
     return end > 0;
 }
 
-static bool is_our_port(const struct gateway *g, struct slice authority)
+static bool is_ours(const struct gateway *g, struct slice authority)
 {
     struct slice host = host_without_port(authority);
     uint64_t port = 80;
 
+    if (g->kind == GATEWAY_UNIX)
+        return true;
     if (authority.size > host.size + 1 &&
         !slice_to_u64(slice_after(authority, host.size + 1), &port))
         return false;
@@ -181,7 +186,7 @@ static enum err route_authority(struct route *r, const struct gateway *g,
 
     r->form = ROUTE_PROXY;
     set_rest(r, rest);
-    if (host_is_loopback(r->authority) && (!g->egress || is_our_port(g, r->authority)))
+    if (host_is_loopback(r->authority) && is_ours(g, r->authority))
         return route_path(r, g, rest, hint);
     if (service_of_host(r->authority, &by_host))
         return name_service(r, by_host, hint);
@@ -189,8 +194,10 @@ static enum err route_authority(struct route *r, const struct gateway *g,
         route_outside(r, name);
         return ERR_OK;
     }
+    if (host_is_loopback(r->authority))
+        return refuse(ERR_NO_ROUTE, hint, hint_loopback);
     if (!service_name_is_valid(name))
-        return refuse(ERR_NO_ROUTE, hint, hint_name);
+        return refuse(ERR_NO_ROUTE, hint, route_hint_egress);
     r->service = name;
     return ERR_OK;
 }
@@ -282,8 +289,6 @@ enum err route_request(struct route *r, const struct gateway *g,
         e = route_absolute(r, g, head, hint);
     else
         e = route_origin(r, g, head, hint);
-    if (e == ERR_NO_ROUTE && r->form == ROUTE_PROXY && !g->egress)
-        *hint = route_hint_egress;
     /* "OPTIONS *" stays an asterisk. */
     if (!e && slice_is(r->target, "*"))
         r->slash = false;

@@ -24,7 +24,7 @@ static void print_app(const struct settings *s, const struct app_settings *a,
     char ttl[24], heartbeat[24];
 
     text_addf(out, "#   service=%s version=%s id=%s weight=%u ", a->name,
-              a->version ? a->version : "none", a->id ? a->id : "new", a->weight);
+              a->version ? a->version : "latest", a->id ? a->id : "new", a->weight);
     print_address(s, a, out);
     text_addf(out, " ttl=%s heartbeat=%s", duration_format(ttl, s->registry.ttl),
               duration_format(heartbeat, s->registry.heartbeat));

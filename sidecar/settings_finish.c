@@ -127,11 +127,23 @@ static enum err finish_secrets(struct finish *f)
     return e;
 }
 
+/* " (there are file, local, mdns)" */
+static void list_schemes(const char *const *known, char *out, size_t size)
+{
+    size_t used = 0;
+
+    for (unsigned i = 0; known[i] && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s",
+                                 i ? ", " : " (there are ", known[i]);
+    if (used < size)
+        snprintf(out + used, size - used, ")");
+}
+
 static enum err check_scheme(struct finish *f, const char *path, struct slice scheme)
 {
     const char *const *known = registry_schemes();
     struct nearest near;
-    char shown[64], hint[96] = "";
+    char shown[64], hint[96];
 
     nearest_init(&near, scheme);
     for (unsigned i = 0; known[i]; i++) {
@@ -141,6 +153,8 @@ static enum err check_scheme(struct finish *f, const char *path, struct slice sc
     }
     if (nearest_found(&near))
         snprintf(hint, sizeof(hint), " (did you mean \"%s\"?)", nearest_found(&near));
+    else
+        list_schemes(known, hint, sizeof(hint));
     return settings_refuse(f, path, "no registry is called \"%s\"%s",
                            log_quote(shown, sizeof(shown), scheme), hint);
 }

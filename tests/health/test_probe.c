@@ -326,6 +326,19 @@ TEST(tries_the_second_address_in_the_same_check_and_keeps_it)
     assert_true(address_equals(&moved_to, &both[1]));
 }
 
+TEST(where_all_refuse_the_first_is_named_and_asked_first_again)
+{
+    struct address both[2] = {app.address, app.address};
+    char first[ADDRESS_TEXT];
+
+    both[0].v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    both[1].v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 2);
+    open_at(both, 2);
+    loop_passes(&loop, 10);
+    assert_non_null(strstr(report().reason, address_format(&both[0], first)));
+    assert_true(address_equals(probe_address(probe), &both[0]));
+}
+
 TEST(what_is_known_to_be_gone_is_down_at_once)
 {
     open_probe();
@@ -485,6 +498,7 @@ TESTS(RUN_WITH(a_200_passes_and_is_told_later), RUN_WITH(a_redirect_passes),
       RUN_WITH(after_a_failure_one_more_pass_is_needed),
       RUN_WITH(looks_for_the_path_again_after_it_was_down),
       RUN_WITH(tries_the_second_address_in_the_same_check_and_keeps_it),
+      RUN_WITH(where_all_refuse_the_first_is_named_and_asked_first_again),
       RUN_WITH(what_is_known_to_be_gone_is_down_at_once),
       RUN_WITH(a_check_under_way_does_not_bring_it_back),
       RUN_WITH(closes_in_the_middle_of_a_check), RUN_WITH(no_memory_is_an_error_value),

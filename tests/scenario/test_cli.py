@@ -286,7 +286,7 @@ def test_finds_it_on_a_unix_socket(sidecar, tmp_path):
 @pytest.mark.parametrize("words, says", [
     (["serices"], 'no such command: serices (did you mean "services"?)'), (["zzzzzz"], "`csidecar help` lists"),
     (["services", "--jsn"], '(did you mean "--json"?)'), (["services", "extra"], "one word too many"),
-    (["get"], "usage: csidecar get NAME"), (["services", "--json=1"], "takes no value"), (["get", "x", "--admin"], "needs a value"),
+    (["get"], "usage: csidecar get NAME [options]"), (["services", "--json=1"], "takes no value"), (["get", "x", "--admin"], "needs a value"),
     (["wait", "--timeout", "5"], "must be a duration"), (["completion", "csh"], "bash, zsh and fish"),
     (["help", "servics"], '(did you mean "services"?)'), (["run", "python3"], "csidecar run -- python3"),
     (["--name", "x", "services"], "comes first")])

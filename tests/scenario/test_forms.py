@@ -59,7 +59,14 @@ def test_proxy_form_to_the_endpoint_itself_is_the_path_form(upstream, sidecar):
 
 def test_proxy_form_to_an_unknown_authority_is_a_404_that_says_so(sidecar):
     document = problem(sidecar().get("http://nowhere.test/x", host="nowhere.test"), 404, "no_such_service")
-    assert "nowhere.test" in str(document)
+    assert "nowhere.test" in str(document) and document["attempts"] == 0
+
+
+def test_another_port_of_this_host_is_nobodys_path(upstream, sidecar):
+    users = upstream()
+    s = sidecar(users=users)
+    document = problem(s.get("http://localhost:9/users/x", host="localhost:9"), 404, "no_route")
+    assert "no_proxy" in document["hint"] and not users.requests
 
 
 def test_proxy_form_to_any_authority_passes_with_egress(upstream, sidecar):

@@ -15,7 +15,7 @@ static int test_setup(void **state)
     (void)state;
     memset(fields, 0, sizeof(fields));
     head = (struct http_head){.method = METHOD_GET, .minor = 1, .fields = fields};
-    gateway = (struct gateway){.kind = GATEWAY_LOCAL};
+    gateway = (struct gateway){.kind = GATEWAY_LOCAL, .port = 8081};
     return 0;
 }
 
@@ -268,7 +268,6 @@ TEST(prana_without_a_vip_names_no_service)
 TEST(egress_asks_registries_for_names_only)
 {
     gateway.egress = true;
-    gateway.port = 8081;
     assert_int_equal(ask("http://example.com:8080/x", "other"), ERR_OK);
     assert_int_equal(route.form, ROUTE_EGRESS);
     goes_to("example.com", false, "/x");
@@ -286,16 +285,22 @@ TEST(egress_to_an_address_asks_nobody)
 TEST(an_absolute_target_of_our_own_port_is_a_path)
 {
     gateway.egress = true;
-    gateway.port = 8081;
     assert_int_equal(ask("http://localhost:8081/orders/x", "other"), ERR_OK);
     assert_int_equal(route.form, ROUTE_PATH);
     goes_to("orders", false, "/x");
 }
 
+TEST(another_port_of_loopback_is_no_path_of_ours)
+{
+    assert_int_equal(ask("http://localhost:9200/orders/x", "localhost:9200"),
+                     ERR_NO_ROUTE);
+    assert_non_null(strstr(hint, "no_proxy"));
+    assert_int_equal(route.service.size, 0);
+}
+
 TEST(another_port_of_loopback_is_outside)
 {
     gateway.egress = true;
-    gateway.port = 8081;
     assert_int_equal(ask("http://localhost:3000/orders/x", "other"), ERR_OK);
     assert_int_equal(route.form, ROUTE_EGRESS);
 }
@@ -350,6 +355,7 @@ TESTS(RUN_WITH(the_first_segment_of_the_path_names_the_service),
       RUN_WITH(egress_to_an_address_asks_nobody),
       RUN_WITH(an_absolute_target_of_our_own_port_is_a_path),
       RUN_WITH(another_port_of_loopback_is_outside),
+      RUN_WITH(another_port_of_loopback_is_no_path_of_ours),
       RUN_WITH(a_unix_socket_has_no_browsers_at_its_other_end),
       RUN_WITH(a_services_own_port_takes_absolute_targets_too),
       RUN_WITH(a_services_own_port_is_no_proxy))

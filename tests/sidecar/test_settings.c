@@ -305,7 +305,8 @@ TEST(an_unknown_registry_names_the_nearest)
     refuses("registry: {url: mdsn}", "t.yaml:1:17: registry.url: no registry is called "
                                      "\"mdsn\" (did you mean \"mdns\"?)");
     refuses("registry: {url: [local, 'zzz://x']}",
-            "t.yaml:1:25: registry.url[1]: no registry is called \"zzz\"");
+            "t.yaml:1:25: registry.url[1]: no registry is called \"zzz\" "
+            "(there are file, local, mdns, static)");
 }
 
 TEST(a_heartbeat_is_shorter_than_the_lease)
@@ -407,10 +408,10 @@ TEST(the_check_shows_settings_and_registration)
 
     takes("name: users\nproxy: {token: hush}\napp: {port: 5000, metadata: {zone: eu}}");
     settings_check_print(s, &out);
-    assert_non_null(
-        strstr(out.base, "# would be registered:\n#   service=users version=none id=new "
-                         "weight=1 address=127.0.0.1 port=5000 ttl=30s heartbeat=10s "
-                         "zone=\"eu\"\n"));
+    assert_non_null(strstr(
+        out.base, "# would be registered:\n#   service=users version=latest id=new "
+                  "weight=1 address=127.0.0.1 port=5000 ttl=30s heartbeat=10s "
+                  "zone=\"eu\"\n"));
     assert_null(strstr(out.base, "hush"));
     text_clear(&out);
     takes("");
