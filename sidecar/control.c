@@ -301,8 +301,9 @@ static void say_where(const struct control *c)
 {
     char url[ADDRESS_TEXT + 8], admin[ADDRESS_TEXT + 8];
 
-    log_info("listening", "endpoint=%s admin=%s%s", ports_url(&c->ports, PORT_LOCAL, url),
-             ports_url(&c->ports, PORT_ADMIN, admin),
+    log_info("listening", "endpoint=%s admin=%s%s",
+             ports_where(&c->ports, PORT_LOCAL, url),
+             ports_where(&c->ports, PORT_ADMIN, admin),
              c->ports.moved ? " note=\"the default ports were taken\"" : "");
 }
 

@@ -207,6 +207,15 @@ const struct port *ports_first(const struct ports *p, enum port_use use)
     return NULL;
 }
 
+char *ports_where(const struct ports *p, enum port_use use, char out[ADDRESS_TEXT + 8])
+{
+    ports_url(p, use, out);
+    for (unsigned i = 0; i < p->count && !out[0]; i++)
+        if (p->items[i].use == use)
+            address_format(&p->items[i].address, out);
+    return out;
+}
+
 /* Where everything listens on all addresses, loopback is how to get there from here. */
 char *ports_url(const struct ports *p, enum port_use use, char out[ADDRESS_TEXT + 8])
 {

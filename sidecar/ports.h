@@ -33,5 +33,7 @@ void ports_fini(struct ports *p);
 const struct port *ports_first(const struct ports *p, enum port_use use);
 /* "http://127.0.0.1:8081", or "" when there is none but Unix sockets; returns `out`. */
 char *ports_url(const struct ports *p, enum port_use use, char out[ADDRESS_TEXT + 8]);
+/* The same to be read by people: "unix:/path" where there is nothing else. */
+char *ports_where(const struct ports *p, enum port_use use, char out[ADDRESS_TEXT + 8]);
 
 #endif

@@ -159,8 +159,8 @@ static bool is_ours(const struct gateway *g, struct slice authority)
     struct slice host = host_without_port(authority);
     uint64_t port = 80;
 
-    if (g->kind == GATEWAY_UNIX)
-        return true;
+    if (g->kind == GATEWAY_UNIX) /* has no port */
+        return !g->egress;
     if (authority.size > host.size + 1 &&
         !slice_to_u64(slice_after(authority, host.size + 1), &port))
         return false;

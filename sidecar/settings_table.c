@@ -167,7 +167,7 @@ static const struct field proxy[] = {
     TEXTS   (struct proxy_settings, listen, "listen", "127.0.0.1:8081, [::1]:8081", "the local endpoint; unix:/path too", .flags = FIELD_START_ONLY),
     COUNT   (struct proxy_settings, port, "port", "0", 0, 65535, "in place of the ports in listen; 0: as they are", .flags = FIELD_START_ONLY),
     COUNT   (struct proxy_settings, workers, "workers", "1", 1, 64, "threads that carry requests", .flags = FIELD_START_ONLY),
-    TEXT    (struct proxy_settings, token, "token", NULL, "asked for in Authorization: Bearer; needed where listen is not loopback", .flags = FIELD_SECRET),
+    TEXT    (struct proxy_settings, token, "token", NULL, "asked for in csidecar-token; needed where listen is not loopback", .flags = FIELD_SECRET),
     TEXT    (struct proxy_settings, token_file, "token_file", NULL, "the same, read from a file"),
     TEXTS   (struct proxy_settings, allowed_hosts, "allowed_hosts", NULL, "further values of Host; *.example.com takes subdomains"),
     TEXTS   (struct proxy_settings, allowed_origins, "allowed_origins", NULL, "origins of web pages that may call", .check = origin_check),
@@ -183,7 +183,7 @@ static const struct field ingress[] = {
 
 static const struct field admin[] = {
     TEXTS   (struct admin_settings, listen, "listen", "127.0.0.1:8082", "admin, metrics, dashboard: loopback or unix:/path", .flags = FIELD_START_ONLY),
-    TEXT    (struct admin_settings, token, "token", NULL, "asked for in Authorization: Bearer; needed where listen is not loopback", .flags = FIELD_SECRET),
+    TEXT    (struct admin_settings, token, "token", NULL, "asked for in csidecar-token or Authorization: Bearer; needed where listen is not loopback", .flags = FIELD_SECRET),
     TEXT    (struct admin_settings, token_file, "token_file", NULL, "the same, read from a file"),
     FIELDS_END,
 };
