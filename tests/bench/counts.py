@@ -23,7 +23,7 @@ def callgrind_total(folder):
 
 
 def instructions_of(kind, origin, workload):
-    """User instructions of a whole life with that many requests."""
+    """User instructions of a whole life with that many requests; None: it did not end."""
     ports = origin.ports[: workload.origins]
     proxy = Proxy(kind, ports, workload, wrap=["valgrind", "--tool=callgrind", "-q", "--callgrind-out-file=callgrind.%p"], limit=120)
     try:
@@ -31,8 +31,10 @@ def instructions_of(kind, origin, workload):
         load.run()
         load.close()
         proxy.process.send_signal(signal.SIGTERM)
-        proxy.process.wait(60)
+        proxy.process.wait(30)
         return callgrind_total(proxy.folder)
+    except subprocess.TimeoutExpired:
+        return None
     finally:
         proxy.close()
 
@@ -41,7 +43,8 @@ def instructions(kind, origin, workload):
     """Of one request: the difference of two lives."""
     n = TRACED.get(workload.name, 500)
     one = workload.changed(connections=1, warm=50, rate=0)
-    return (instructions_of(kind, origin, one.changed(requests=2 * n)) - instructions_of(kind, origin, one.changed(requests=n))) / n
+    lives = [instructions_of(kind, origin, one.changed(requests=count)) for count in (n, 2 * n)]
+    return None if None in lives else (lives[1] - lives[0]) / n
 
 
 def system_calls(kind, origin, workload, connections):
@@ -58,7 +61,7 @@ def system_calls(kind, origin, workload, connections):
         perf.send_signal(signal.SIGINT)
         perf.wait(10)
         load.close()
-        found = re.search(r"^(\d+),.*raw_syscalls", counts.read_text(), re.M)
+        found = counts.exists() and re.search(r"^(\d+),.*raw_syscalls", counts.read_text(), re.M)
         return int(found[1]) / result["n"] if found else None
     finally:
         proxy.close()
@@ -71,11 +74,10 @@ def calls(names, workload_names):
         for name in names:
             row = results[name] = {}
             for workload in (WORKLOADS[w] for w in workload_names):
-                row[workload.name + " instructions"] = instructions(KINDS[name], origin, workload)
+                figures = {workload.name + " instructions": instructions(KINDS[name], origin, workload)}
                 for connections in sorted({1, workload.connections}):
-                    count = system_calls(KINDS[name], origin, workload, connections)
-                    if count is not None:
-                        row["%s calls, c=%d" % (workload.name, connections)] = count
+                    figures["%s calls, c=%d" % (workload.name, connections)] = system_calls(KINDS[name], origin, workload, connections)
+                row.update({figure: value for figure, value in figures.items() if value is not None})
             print(name, {k: round(v, 2) for k, v in row.items()}, flush=True)
     finally:
         origin.close()
