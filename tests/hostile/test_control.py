@@ -9,7 +9,7 @@ from .run import run_now
 
 @pytest.fixture(scope="module")
 def naive():
-    results, _ = run_now("naive", corpus.EVERY, patience=0.6)
+    results, _ = run_now("naive", corpus.EVERY, patience=0.8)
     return {case: results[case.name][0] is None for case in corpus.EVERY}
 
 
@@ -23,7 +23,7 @@ def test_the_naive_proxy_passes_most_good_requests(naive):
 
 
 def test_the_naive_proxy_passes_most_good_answers(naive):
-    assert share(naive, corpus.RESPONSES, ACCEPT) > 0.7
+    assert share(naive, corpus.RESPONSES, ACCEPT) > 0.5
 
 
 def test_the_naive_proxy_fails_most_bad_requests(naive):
