@@ -189,7 +189,8 @@ void catalog_registry_status(const struct catalog *c, unsigned at,
     const struct member *m = c->members[at];
 
     *out = (struct registry_status){.url = member_url(m),
-                                    .reachable = m->reachable,
+                                    .heard = m->heard,
+                                    .reachable = m->reachable || !m->heard,
                                     .since_ms = m->since_ms,
                                     .abilities = m->registry->ops->abilities,
                                     .failures = m->failures};

@@ -76,7 +76,8 @@ bool catalog_is_settled(const struct catalog *c);
 /* How each registry does, for /services, /stats and readiness. */
 struct registry_status {
     const char *url;
-    bool reachable;
+    bool heard;     /* it has answered or failed once; before, nothing was asked of it */
+    bool reachable; /* it did not fail last time */
     uint64_t since_ms; /* of the loop's clock */
     char error[256];
     unsigned abilities;

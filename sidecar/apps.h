@@ -34,6 +34,7 @@ struct apps_context {
     struct catalog *catalog;
     struct settings *settings; /* a reference is taken */
     const struct ports *ports; /* for the ingress's address */
+    bool port_is_chosen;       /* the first app's: it has to take it from PORT */
 };
 
 enum { APP_REASON = 512 };

@@ -195,14 +195,22 @@ static void comes(struct app *app)
     timer_start(&app->timer, apps_clock(app->apps), wait);
 }
 
+static const char *port_note(const struct app *app)
+{
+    return app->index == 0 && app->apps->context.port_is_chosen
+               ? " note=\"the app is expected on the port it gets as PORT; has it one of "
+                 "its own, say --app-port\""
+               : "";
+}
+
 static void goes(struct app *app, const char *reason)
 {
     char text[2 * APP_REASON];
 
     log_quote(text, sizeof(text), slice_of(reason));
     if (app->state == APP_WAITING) {
-        log_info("app.waiting", "service=%s id=%s reason=\"%s\"", name_of(app), app->id,
-                 text);
+        log_info("app.waiting", "service=%s id=%s reason=\"%s\"%s", name_of(app), app->id,
+                 text, port_note(app));
         return;
     }
     log_warn("app.down", "service=%s id=%s reason=\"%s\"", name_of(app), app->id, text);

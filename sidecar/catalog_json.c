@@ -103,11 +103,11 @@ json_t *catalog_registries_json(const struct catalog *c, uint64_t now)
 
         catalog_registry_status(c, i, &s);
         json_array_append_new(
-            out, json_pack("{s:o, s:b, s:I, s:I, s:o, s:o}", "url", json_any_text(s.url),
-                           "reachable", s.reachable, "since_ms",
-                           (json_int_t)(now - s.since_ms), "failures",
-                           (json_int_t)s.failures, "error", json_any_text(s.error),
-                           "abilities", abilities(s.abilities)));
+            out, json_pack("{s:o, s:b, s:b, s:I, s:I, s:o, s:o}", "url",
+                           json_any_text(s.url), "heard", s.heard, "reachable",
+                           s.reachable, "since_ms", (json_int_t)(now - s.since_ms),
+                           "failures", (json_int_t)s.failures, "error",
+                           json_any_text(s.error), "abilities", abilities(s.abilities)));
     }
     return out;
 }

@@ -2,7 +2,7 @@
  *
  *   a service   {"name", "known", "answered", "authority", "stale_since", "instances": [...]}
  *   an instance {"id", "version", "address", "weight", "draining", "metadata", "registry"}
- *   a registry  {"url", "reachable", "since_ms", "failures", "error", "abilities"}
+ *   a registry  {"url", "heard", "reachable", "since_ms", "failures", "error", "abilities"}
  *
  * All return a new reference, or NULL when out of memory.
  */

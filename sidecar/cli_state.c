@@ -36,6 +36,13 @@ static int show_apps(const json_t *apps)
     return show_print(&s, stdout);
 }
 
+static const char *registry_state(const json_t *registry)
+{
+    if (!json_is_true(json_object_get(registry, "heard")))
+        return "not asked yet";
+    return json_is_true(json_object_get(registry, "reachable")) ? "up" : "down";
+}
+
 static int show_registries(const json_t *registries)
 {
     struct show s;
@@ -48,8 +55,7 @@ static int show_registries(const json_t *registries)
         char since[48];
 
         show_cell(&s, "%s", show_text(each, "url"));
-        show_cell(&s, "%s",
-                  json_is_true(json_object_get(each, "reachable")) ? "up" : "down");
+        show_cell(&s, "%s", registry_state(each));
         show_cell(&s, "%s", show_ago(since, show_number(each, "since_ms")));
         show_cell(&s, "%lld", (long long)show_number(each, "failures"));
         show_cell(&s, "%s", show_text(each, "error"));

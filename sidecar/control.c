@@ -293,6 +293,7 @@ static enum err open_apps(struct control *c, struct why *w)
         .catalog = c->catalog,
         .settings = c->settings,
         .ports = &c->ports,
+        .port_is_chosen = c->app_port != 0,
     };
     return apps_open(&c->apps, &context, &apps_events, c, w);
 }

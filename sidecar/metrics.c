@@ -264,7 +264,8 @@ static void print_instances(struct printer *p)
 
 static void print_registries(const struct metrics *m, struct text *out)
 {
-    head(out, "csidecar_registry_up", "gauge", "Did the registry answer last time?");
+    head(out, "csidecar_registry_up", "gauge",
+         "0: the registry failed when it was last asked.");
     for (unsigned i = 0; i < m->registry_count; i++) {
         text_addf(out, "csidecar_registry_up{");
         add_label(out, "registry", m->registries[i].url);

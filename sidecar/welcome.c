@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void print_app(const struct settings *s)
+static void print_app(const struct settings *s, bool port_is_chosen)
 {
     const struct app_settings *app = s->all_apps;
 
     if (s->app_count == 1 && app->port)
-        fprintf(stderr, "  beside    the app on port %u; registered once it answers\n",
-                app->port);
+        fprintf(stderr, "  beside    the app on port %u%s; registered once it answers\n",
+                app->port, port_is_chosen ? ", which it gets as PORT" : "");
     else if (s->app_count)
         fprintf(stderr, "  beside    %u app%s; registered once they answer\n",
                 s->app_count, s->app_count == 1 ? "" : "s");
@@ -39,7 +39,7 @@ void welcome_print(const struct control *c)
     ports_url(&c->ports, PORT_LOCAL, endpoint);
     ports_url(&c->ports, PORT_ADMIN, admin);
     fprintf(stderr, "\n  csidecar %s for %s\n\n", CSIDECAR_VERSION, s->name);
-    print_app(s);
+    print_app(s, c->app_port != 0);
     print_registries(s);
     if (endpoint[0])
         fprintf(stderr, "  calls     curl %s/SERVICE/path\n", endpoint);

@@ -114,6 +114,20 @@ def test_a_port_and_our_addresses(server, registry):
     assert s.get("/web/ask/web/").body == port.encode()  # through CSIDECAR_URL
 
 
+@pytest.mark.parametrize("port, is_said", [(None, True), (1, False)])
+def test_a_child_that_is_not_on_its_port_is_told_about(run, port, is_said):
+    s = run("sleep", "60", **({"port": port} if port else {}))
+    s.wait_for_log("app.waiting")
+    assert ("say --app-port" in s.log()) == is_said
+
+
+def test_a_registry_that_nobody_asked_is_not_down(run):
+    s = run("sleep", "60")
+    s.wait_for_log("app.waiting")
+    assert s.admin_json("/health")["registries"][0]["heard"] is False
+    assert b"csidecar_registry_up{registry=\"local\"} 1" in s.admin("/metrics")[1]
+
+
 def test_a_port_that_was_said_is_not_ours_to_hand_over(run, tmp_path):
     out = tmp_path / "out"
     status_of(run("sh", "-c", "echo ${PORT-none} $CSIDECAR_URL $CSIDECAR_ADMIN_URL > %s" % out, port=1))
