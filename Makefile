@@ -23,7 +23,7 @@ ONE_PIECE_release = -O3 -flto -ffat-lto-objects
 LINK_ONE_PIECE_release = -O3 -flto=auto
 ONE_PIECE    = $(if $(findstring clang,$(CC)),,$(ONE_PIECE_$(MODE)))
 LINK_ONE_PIECE = $(if $(findstring clang,$(CC)),,$(LINK_ONE_PIECE_$(MODE)))
-HOT          = call connection downstream exchange guard policy policy_% pool port_% rewrite rewrite_% route service worker balancer
+HOT          = call connection downstream downstream_% exchange guard policy policy_% pool port_% rewrite rewrite_% route service worker worker_services balancer
 COMPILER    := $(if $(findstring clang,$(CC)),-clang,)
 O           := build/$(MODE)$(COMPILER)
 

@@ -1,24 +1,20 @@
-/* The state file: what was known, for a start at which the registries are away.
+/* What goes into the state file, and when: what was known, for a start at which the registries are away.
  *
  *   {"services": {"orders": {"saved": <ms since 1970>, "registries": {"<url>": [ records ]}}}}
  *
  * Services nobody asked for in this run stay in it until they are too old. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "discovery/catalog_parts.h"
 #include "discovery/instance_json.h"
+#include "discovery/state_file.h"
 #include "sidecar/core/log.h"
 
 enum {
     WRITE_MS = 1000,
     WRITE_SHARE = 50, /* collecting takes at most one part in so many of our time */
-    FILE_LIMIT = 256 << 20,
-    REFRESHES = 4, /* in max_age: what does not change must not look old */
+    REFRESHES = 4,    /* in max_age: what does not change must not look old */
 };
 
 struct state {
@@ -38,42 +34,9 @@ struct state {
     char *last; /* to be written when that has ended */
 };
 
-/* A FIFO would hold us up, and more than anybody's state would fill our memory. */
-static FILE *open_state(const char *path, json_error_t *error)
-{
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    struct stat s;
-    bool is_fit =
-        fd >= 0 && !fstat(fd, &s) && S_ISREG(s.st_mode) && s.st_size <= FILE_LIMIT;
-    FILE *file = is_fit ? fdopen(fd, "r") : NULL;
-
-    *error = (json_error_t){0};
-    if (!file)
-        snprintf(error->text, sizeof error->text, "%s",
-                 fd < 0 || is_fit ? strerror(errno) : "no file, or too large");
-    if (!file && fd >= 0)
-        close(fd);
-    return file;
-}
-
-static json_t *read_file(const char *path)
-{
-    json_error_t error;
-    FILE *file = open_state(path, &error);
-    json_t *root = file ? json_loadf(file, 0, &error) : NULL;
-    char reason[256];
-
-    if (!root && access(path, F_OK) == 0)
-        log_warn("state.unreadable", "file=%s line=%d reason=\"%s\"", path, error.line,
-                 log_quote(reason, sizeof reason, slice_of(error.text)));
-    if (file)
-        fclose(file);
-    return root;
-}
-
 static json_t *read_services(const char *path)
 {
-    json_t *root = read_file(path), *services;
+    json_t *root = state_file_read(path), *services;
 
     services = json_incref(json_object_get(root, "services"));
     json_decref(root);
@@ -215,66 +178,6 @@ static char *collect_all(struct state *s)
 
 /* Writing: from the thread pool, the last time from the loop. */
 
-static void make_folder(const char *path)
-{
-    char folder[4096];
-    char *slash;
-
-    snprintf(folder, sizeof folder, "%s", path);
-    slash = strrchr(folder, '/');
-    if (!slash || slash == folder)
-        return;
-    *slash = 0;
-    mkdir(folder, 0700);
-}
-
-static int write_all(int fd, const char *text)
-{
-    size_t left = strlen(text);
-
-    while (left > 0) {
-        ssize_t wrote = write(fd, text, left);
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
-            return -errno;
-        text += wrote;
-        left -= (size_t)wrote;
-    }
-    return 0;
-}
-
-static int write_temporary(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int result;
-
-    if (fd < 0)
-        return -errno;
-    result = write_all(fd, text);
-    if (close(fd) && !result)
-        result = -errno;
-    return result;
-}
-
-static int write_file(const char *path, const char *text)
-{
-    char temporary[4096];
-    int result;
-
-    if (snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid()) >=
-        (int)sizeof temporary)
-        return -ENAMETOOLONG;
-    make_folder(path);
-    result = write_temporary(temporary, text);
-    if (!result && rename(temporary, path))
-        result = -errno;
-    if (result)
-        unlink(temporary);
-    return result;
-}
-
 static void report(struct state *s, const char *path, int result)
 {
     if (result && !s->unwritable)
@@ -286,7 +189,7 @@ static void on_work(uv_work_t *work)
 {
     struct state *s = work->data;
 
-    s->result = write_file(s->path, s->text);
+    s->result = state_file_write(s->path, s->text);
 }
 
 static void end_write(struct state *s)
@@ -360,7 +263,7 @@ static void write_last(struct state *s)
     const char *path = s->catalog->settings.state_file;
 
     if (s->last && path)
-        report(s, path, write_file(path, s->last));
+        report(s, path, state_file_write(path, s->last));
     free(s->last);
     s->last = NULL;
 }

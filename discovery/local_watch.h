@@ -9,28 +9,10 @@
 #ifndef DISCOVERY_LOCAL_WATCH_H
 #define DISCOVERY_LOCAL_WATCH_H
 
-#include <limits.h>
-
 #include "discovery/inotify.h"
-#include "discovery/instance.h"
+#include "discovery/local_entry.h"
 #include "sidecar/core/list.h"
 #include "sidecar/core/map.h"
-
-struct local_entry {
-    struct list node;
-    struct instance_list
-        *copy; /* of one, with its service; NULL: malformed, and said so */
-    uint64_t inode;
-    uint64_t size;
-    uint64_t touched_ns; /* of the file */
-    uint64_t fresh_ms;   /* of the loop: when that last changed */
-    uint64_t ttl_ms;
-    uint64_t check_ms; /* when to look again */
-    unsigned rechecks; /* soon, since its writer may just be dying */
-    bool is_stale;
-    uint32_t scan; /* that saw it last */
-    char name[NAME_MAX + 1];
-};
 
 struct local_watch {
     struct loop *loop;
@@ -59,13 +41,5 @@ enum err local_watch_start(struct local_watch *w, struct loop *l, int folder,
 void local_watch_look(struct local_watch *w, const char *name);
 /* Forgets all entries; stopped() comes later. */
 void local_watch_stop(struct local_watch *w);
-
-/* NULL when it does not count: malformed or past its TTL. */
-static inline const struct instance_list *local_entry_alive(const struct list *node)
-{
-    const struct local_entry *e = container_of(node, struct local_entry, node);
-
-    return e->is_stale ? NULL : e->copy;
-}
 
 #endif

@@ -1,4 +1,5 @@
-/* control_parts.h - between the files of control: its life (control_life.c), reloads (control_reload.c). */
+/* control_parts.h - between the files of control: its life (control_life.c), its workers
+ * (control_workers.c), reloads (control_reload.c). */
 #ifndef SIDECAR_CONTROL_PARTS_H
 #define SIDECAR_CONTROL_PARTS_H
 
@@ -7,6 +8,11 @@
 /* The start did not come off: ends at once. */
 void control_give_up(struct control *c, const char *reason, int exit_code);
 void control_init_drain(struct control *c);
+/* Started, and listening on all ports that are theirs. */
+enum err control_start_workers(struct control *c, struct why *w);
+void control_stop_workers(struct control *c);
+/* The app of that number answers at another address: its ingress goes there. `owner`: the control. */
+void control_app_moved(void *owner, unsigned app, const struct address *address);
 enum err control_start_child(struct control *c, struct why *w);
 enum err control_watch_signals(struct control *c, struct why *w);
 enum err control_watch_config(struct control *c, struct why *w);

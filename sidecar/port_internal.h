@@ -1,5 +1,5 @@
 /* port_internal.h - between the parts of the port: port_route.c, port_request.c, port_response.c,
- * port_tunnel.c, port_pace.c. */
+ * port_tunnel.c, port_pace.c, port_reply.c, port_finish.c. */
 #ifndef SIDECAR_PORT_INTERNAL_H
 #define SIDECAR_PORT_INTERNAL_H
 

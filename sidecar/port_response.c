@@ -1,14 +1,9 @@
-/* The way home: from the instance's bytes to the client, and answers of our own. */
-#include <assert.h>
-
+/* The way home: from the instance's bytes to the client. */
 #include "sidecar/connection.h"
 #include "sidecar/downstream.h"
 #include "sidecar/pool.h"
 #include "sidecar/port_internal.h"
-#include "sidecar/reply.h"
 #include "sidecar/worker.h"
-
-enum { REPLY_LIMIT = 256 * 1024 };
 
 static struct call *call_of(struct exchange *x)
 {
@@ -23,11 +18,6 @@ static struct connection *of_reader(struct http_reader *r)
 static struct stream *client(struct call *c)
 {
     return &c->down->socket.stream;
-}
-
-static struct clock *clock_of(const struct call *c)
-{
-    return &c->worker->loop.clock;
 }
 
 /* ---- reading the answer ---- */
@@ -284,132 +274,4 @@ void port_upstream_ended(struct call *c, enum err e)
     else
         exchange_fail(&c->x, why_it_ended(c));
     worker_leave(w);
-}
-
-/* ---- ends ---- */
-
-/* The connection is fit for another request only when both messages ended, cleanly. */
-static bool is_reusable(const struct call *c)
-{
-    return c->response_ended && c->reusable && c->out_ended && !c->out_broken &&
-           !c->tunnel;
-}
-
-void port_drop(struct exchange *x)
-{
-    struct call *c = call_of(x);
-    struct connection *up = c->up;
-
-    if (!up)
-        return;
-    c->up = NULL;
-    if (c->up_paused)
-        stream_read(&up->socket.stream, true);
-    c->up_paused = false;
-    timer_stop(&c->idle, clock_of(c));
-    if (is_reusable(c))
-        pool_return(up, loop_now(&c->worker->loop));
-    else if (c->tunnel_up_ended && c->tunnel_down_ended)
-        connection_finish(up);
-    else
-        connection_close(up);
-    c->out_started = false;
-    c->response_ended = false;
-}
-
-static unsigned reply_body(struct call *c, struct text *message)
-{
-    struct text body;
-    unsigned status;
-
-    text_init(&body, REPLY_LIMIT);
-    status = reply_own(c, c->text.line, &body);
-    message->failed = body.failed;
-    reply_message(message, status, SLICE("application/json"), SLICE(""),
-                  text_slice(&body), c->close_down, c->method == METHOD_HEAD);
-    text_fini(&body);
-    return status;
-}
-
-static unsigned write_reply(struct call *c, struct text *message)
-{
-    if (c->form == ROUTE_OWN && c->x.error == ERR_NO_ROUTE)
-        return reply_body(c, message);
-    if (c->last_hop && c->x.error == ERR_OK) {
-        reply_message(message, 200, SLICE(""),
-                      SLICE("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"),
-                      SLICE(""), c->close_down, false);
-        return 200;
-    }
-    reply_problem(c, message);
-    return (unsigned)err_status(c->x.error);
-}
-
-enum when port_reply(struct exchange *x)
-{
-    struct call *c = call_of(x);
-    struct text message;
-
-    /* What follows a CONNECT was meant for a tunnel: it is no request. */
-    c->close_down |= c->minor == 0 || c->worker->draining ||
-                     c->method == METHOD_CONNECT ||
-                     (c->framing != BODY_NONE && !c->request_read);
-    text_init(&message, REPLY_LIMIT);
-    c->status = write_reply(c, &message);
-    if (c->form == ROUTE_OWN && x->error == ERR_NO_ROUTE)
-        x->error = ERR_OK;
-    if (message.failed) {
-        c->close_down = true;
-        c->status = 503;
-    }
-    if (stream_write(client(c),
-                     message.failed ? reply_without_memory() : text_slice(&message)))
-        c->close_down = true;
-    text_fini(&message);
-    port_resume_down(c);
-    return NOW;
-}
-
-/* Framed by its end, a cut body looks whole: only a reset shows. Else what came may still arrive. */
-void port_break_off(struct exchange *x)
-{
-    struct call *c = call_of(x);
-
-    c->close_down = true;
-    c->abort_down = !x->answered || c->in.framing == BODY_TO_END;
-}
-
-static void count(struct call *c)
-{
-    struct service_stats *s = c->x.service ? &c->x.service->stats : &c->worker->unrouted;
-    enum err e = c->x.error;
-
-    s->requests++;
-    s->by_class[c->status / 100 < 6 ? c->status / 100 : 0]++;
-    s->by_error[e]++;
-    s->bytes_in += c->bytes_in;
-    s->bytes_out += c->bytes_out;
-    stats_latency(s, loop_now(&c->worker->loop) - c->x.started_ms);
-}
-
-void port_finished(struct exchange *x)
-{
-    struct call *c = call_of(x);
-
-    port_stop_watching(c);
-    if (c->status == 0)
-        c->status = (unsigned)err_status(x->error);
-    c->outcome = x->error;
-    c->abort_down |= x->error == ERR_CLIENT_GONE;
-    count(c);
-    access_log_write(&c->worker->access_log, c);
-    worker_count_busy(c, -1);
-    if (x->service) {
-        x->service->in_flight--;
-        x->service = NULL;
-    }
-    queue_clear(&c->replay, &c->worker->loop.chunks);
-    port_resume_down(c);
-    c->finished = true;
-    downstream_finished(c->down, c->close_down || x->error == ERR_CLIENT_GONE);
 }
