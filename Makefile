@@ -57,7 +57,7 @@ HOT_OBJECTS = $O/sidecar/core/%.o $O/transport/%.o $(patsubst %,$O/sidecar/%.o,$
 objects = $(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(wildcard $1/*.c)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps show build-tests fuzz-targets
+.PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps show build-tests fuzz-targets has-packages
 
 all: $O/csidecar
 
@@ -67,6 +67,7 @@ help:
 	@echo "make demo       the main job on the example apps    make bench                 against HAProxy and nginx"
 	@echo "make asan       unit and scenario tests, sanitized  make fuzz                  the fuzz targets, 30 s each"
 	@echo "make format     clang-format in place               make format-check          complain instead"
+	@echo "make layers     no layer calls upwards              make uninstall"
 	@echo "make measure    function and file figures           make install               PREFIX=$(PREFIX) DESTDIR="
 	@echo "make deps       install what a build needs (apt)    make clean"
 
@@ -88,12 +89,17 @@ $O/%.a:
 	@mkdir -p $(@D) && rm -f $@
 	@$(AR) rcs $@ $^
 
-$O/%.o: %.c
+# What is missing is said in one line, not by the compiler.
+has-packages:
+	@pkg-config --exists $(PACKAGES) && { pkg-config --exists libllhttp || test -f $(LLHTTP)/llhttp/llhttp.c; } || \
+	    { echo "A build needs pkg-config, $(PACKAGES) and llhttp: make deps installs them (apt)" >&2; exit 1; }
+
+$O/%.o: %.c | has-packages
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(FLAGS) $(if $(filter $(HOT_OBJECTS),$@),$(ONE_PIECE)) -MMD -MP -c -o $@ $<
 
-$O/llhttp/%.o: $(LLHTTP)/llhttp/%.c
+$O/llhttp/%.o: $(LLHTTP)/llhttp/%.c | has-packages
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(MODE_$(MODE)) $(CFLAGS) $(ONE_PIECE) -DLLHTTP_STRICT_MODE=1 -isystem $(LLHTTP)/include/llhttp -c -o $@ $<
