@@ -19,7 +19,7 @@ def share(naive, cases, expect):
 
 
 def test_the_naive_proxy_passes_most_good_requests(naive):
-    assert share(naive, corpus.REQUESTS, ACCEPT) > 0.8
+    assert share(naive, corpus.REQUESTS, ACCEPT) > 0.6
 
 
 def test_the_naive_proxy_passes_most_good_answers(naive):
