@@ -10,20 +10,24 @@ enum { SAME_SIGNAL_MS = 200 };
 
 /* ---- the end: apps, admin, catalog, then what keeps the loop alive ---- */
 
-/* Whoever asks again at the very last moment gets the exit code of the first time. */
-/* What comes from here on would end us before everything is put away. */
+/* What comes from here on would end us before everything is put away, and change the exit code. libuv puts the
+ * default action back when a handle closes: until it is replaced the signals wait. */
 static void close_signals(struct control *c)
 {
-    for (unsigned i = 0; i < c->signal_count; i++) {
-        int number = c->signals[i].signum;
+    sigset_t ours, before;
 
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &ours, &before);
+    for (unsigned i = 0; i < c->signal_count; i++)
         uv_close((uv_handle_t *)&c->signals[i], NULL);
-        if (number != SIGCHLD)
-            signal(number, SIG_IGN);
-    }
     c->signal_count = 0;
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     control_unwatch_config(c);
     loop_stop(&c->loop);
 }

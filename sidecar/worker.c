@@ -1,6 +1,7 @@
 #include "sidecar/worker.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdlib.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -224,6 +225,19 @@ enum err worker_open(struct worker *w, unsigned number, unsigned workers,
     return ERR_OK;
 }
 
+/* Signals are the main thread's: it alone decides when they may come. */
+static int start_thread(struct worker *w)
+{
+    sigset_t all, before;
+    int failed;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = uv_thread_create(&w->thread, run, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
 enum err worker_start(struct worker *w, unsigned number, unsigned workers,
                       struct settings *settings, const char *via,
                       const struct worker_events *events, struct mailbox *control,
@@ -234,7 +248,7 @@ enum err worker_start(struct worker *w, unsigned number, unsigned workers,
 
     if (e)
         return e;
-    if (!uv_thread_create(&w->thread, run, w))
+    if (!start_thread(w))
         return ERR_OK;
     worker_close_all(w);
     worker_run(w);
