@@ -24,6 +24,16 @@ int cli_no_memory(void)
     return cli_fail(CLI_FAILED, "out of memory");
 }
 
+int cli_print(struct text *text)
+{
+    bool is_whole = !text->failed;
+
+    if (is_whole)
+        fwrite(text->base, 1, text->size, stdout);
+    text_fini(text);
+    return is_whole ? CLI_DONE : cli_no_memory();
+}
+
 /* ` (did you mean "services"?)` for what is not known. */
 static int fail_near(const struct nearest *near, const char *what, const char *word)
 {

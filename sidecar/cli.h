@@ -109,6 +109,8 @@ const char *cli_value(const struct cli *c, enum cli_option o);
 /* "csidecar: ..." on standard error; returns `code`. */
 __attribute__((format(printf, 2, 3))) int cli_fail(int code, const char *format, ...);
 int cli_no_memory(void);
+/* On standard output, if it became whole; ends the text. */
+int cli_print(struct text *text);
 const struct command *cli_command(const char *name);
 /* A duration option in ms; `otherwise` when not given. */
 int cli_duration(const struct cli *c, enum cli_option o, uint64_t otherwise,

@@ -85,16 +85,10 @@ int cli_help_of(const struct command *command)
 static int print_settings(void)
 {
     struct text text;
-    int code = CLI_DONE;
 
     text_init(&text, DOCS_LIMIT);
     settings_print_docs(settings_fields, &text);
-    if (text.failed)
-        code = cli_no_memory();
-    else
-        fwrite(text.base, 1, text.size, stdout);
-    text_fini(&text);
-    return code;
+    return cli_print(&text);
 }
 
 static int fail_topic(const char *word)

@@ -48,16 +48,10 @@ static bool is_file(const char *argument)
 static int print_check(const struct settings *s)
 {
     struct text text;
-    int code = CLI_DONE;
 
     text_init(&text, CHECK_LIMIT);
     settings_check_print(s, &text);
-    if (text.failed)
-        code = cli_no_memory();
-    else
-        fwrite(text.base, 1, text.size, stdout);
-    text_fini(&text);
-    return code;
+    return cli_print(&text);
 }
 
 static int check(const struct cli *c, struct settings_input *input)

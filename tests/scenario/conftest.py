@@ -1,10 +1,11 @@
-"""Fixtures of the scenario tests: `upstream(*answers)` and `sidecar(**services)`; both clean up and check."""
+"""Fixtures of the scenario tests: `upstream(*answers)`, `app(body)` and `sidecar(**services)` clean up and check."""
 
 import contextlib
 import socket
 
 import pytest
 
+from .apps import App, Registry
 from .lib import Client, Sidecar, Upstream, service
 
 
@@ -12,17 +13,34 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "threads: several workers; run under ThreadSanitizer, too")
 
 
-@pytest.fixture
-def upstream():
+def starter(kind):
+    """Makes them for a test, and stops them after it."""
     started = []
 
-    def start(*answers, **more):
-        started.append(Upstream(*answers, **more))
+    def start(*args, **more):
+        started.append(kind(*args, **more))
         return started[-1]
 
     yield start
     for each in started:
         each.stop()
+
+
+@pytest.fixture
+def upstream():
+    yield from starter(Upstream)
+
+
+@pytest.fixture
+def app():
+    """An upstream with a health check, as a sidecar stands beside it."""
+    yield from starter(App)
+
+
+@pytest.fixture
+def registry(tmp_path):
+    """The `local` registry in a folder of the test's own."""
+    return Registry(tmp_path)
 
 
 @pytest.fixture

@@ -7,26 +7,8 @@ import threading
 
 import pytest
 
-from .apps import FAST, UNWELL, App, Registry, csidecar, settings
+from .apps import FAST, UNWELL, csidecar, settings
 from .lib import eventually, free_port, ok, refusing, takes
-
-
-@pytest.fixture
-def registry(tmp_path):
-    return Registry(tmp_path)
-
-
-@pytest.fixture
-def app():
-    started = []
-
-    def start(*args, **more):
-        started.append(App(*args, **more))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.stop()
 
 
 @pytest.fixture

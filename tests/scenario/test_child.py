@@ -11,13 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from .apps import PYTHON, SERVER, Registry, settings
+from .apps import PYTHON, SERVER, settings
 from .lib import binary, eventually
-
-
-@pytest.fixture
-def registry(tmp_path):
-    return Registry(tmp_path)
 
 
 @pytest.fixture

@@ -6,26 +6,8 @@ import time
 
 import pytest
 
-from .apps import PYTHON, SERVER, App, Registry, csidecar, settings
+from .apps import PYTHON, SERVER, csidecar, settings
 from .lib import Client, Ended, eventually, free_port, ok, takes
-
-
-@pytest.fixture
-def registry(tmp_path):
-    return Registry(tmp_path)
-
-
-@pytest.fixture
-def app():
-    started = []
-
-    def start(*args, **more):
-        started.append(App(*args, **more))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.stop()
 
 
 @pytest.fixture

@@ -5,26 +5,8 @@ import signal
 
 import pytest
 
-from .apps import FAST, PYTHON, SERVER, App, Registry, settings
+from .apps import FAST, PYTHON, SERVER, settings
 from .lib import eventually, merge, ok, service, stall
-
-
-@pytest.fixture
-def registry(tmp_path):
-    return Registry(tmp_path)
-
-
-@pytest.fixture
-def app():
-    started = []
-
-    def start(*args, **more):
-        started.append(App(*args, **more))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.stop()
 
 
 @pytest.fixture

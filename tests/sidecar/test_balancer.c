@@ -4,67 +4,22 @@
 #include <stdio.h>
 
 #include "sidecar/balancer.h"
+#include "tests/lib/sidecar/bare_service.h"
 
-static struct clock now;
-static struct random dice;
-static struct settings *settings;
-static struct service *service;
 static struct exchange x;
-
-static void use(const char *yaml)
-{
-    struct why why;
-
-    why_init(&why);
-    if (service)
-        service_drop(service);
-    settings_unref(settings);
-    if (settings_parse(&settings, slice_of(yaml), "test.yaml", &why))
-        fail_msg("%s", why.text);
-    service = service_make(SLICE("s"), settings,
-                           service_settings_of(settings, SLICE("s")), 1, &now, &dice);
-    assert_non_null(service);
-}
-
-static void list(unsigned count, const uint32_t *weights)
-{
-    struct instance instances[16] = {0};
-    char ids[16][8];
-    struct instance_list *l;
-
-    for (unsigned i = 0; i < count; i++) {
-        snprintf(ids[i], sizeof(ids[i]), "i%u", i);
-        instances[i].id = ids[i];
-        instances[i].version = "";
-        instances[i].weight = weights ? weights[i] : 1;
-        address_from_ip(&instances[i].address, SLICE("127.0.0.1"), 1000 + i);
-    }
-    l = instance_list_new("s", instances, count);
-    l->known = l->answered = true;
-    for (unsigned i = 0; i < count; i++)
-        l->instances[i].index = i;
-    l->places = count;
-    service_update(service, l);
-    instance_list_unref(l);
-}
 
 static int test_setup(void **state)
 {
     (void)state;
-    clock_init(&now, 1000, NULL);
-    random_init(&dice, 7);
-    x = (struct exchange){.clock = &now};
-    use("name: t\n");
+    bare_open();
+    x = (struct exchange){.clock = &bare.now};
     return 0;
 }
 
 static int test_teardown(void **state)
 {
     (void)state;
-    service_drop(service);
-    settings_unref(settings);
-    service = NULL;
-    settings = NULL;
+    bare_close();
     return 0;
 }
 
@@ -75,31 +30,31 @@ static void tried(uint32_t index)
 
 static void eject(uint32_t position)
 {
-    struct upstream *u = service_upstream(service, position);
+    struct upstream *u = service_upstream(bare.service, position);
 
-    outlier_eject(&u->outlier, &service->policy->outlier.rule, clock_now(&now));
-    service_count_ejected(service);
+    outlier_eject(&u->outlier, &bare.service->policy->outlier.rule, clock_now(&bare.now));
+    service_count_ejected(bare.service);
 }
 
 static void shares(unsigned *counts, unsigned picks)
 {
     for (unsigned i = 0; i < picks; i++)
-        counts[balancer_pick(service, &x)]++;
+        counts[balancer_pick(bare.service, &x)]++;
 }
 
 TEST(two_choices_take_the_less_loaded)
 {
-    list(2, NULL);
-    service_upstream(service, 0)->in_flight = 5;
+    bare_list(2);
+    service_upstream(bare.service, 0)->in_flight = 5;
     for (int i = 0; i < 50; i++)
-        assert_int_equal(balancer_pick(service, &x), 1);
+        assert_int_equal(balancer_pick(bare.service, &x), 1);
 }
 
 TEST(an_equal_load_is_spread)
 {
     unsigned counts[4] = {0};
 
-    list(4, NULL);
+    bare_list(4);
     shares(counts, 4000);
     for (int i = 0; i < 4; i++)
         assert_in_range(counts[i], 800, 1200);
@@ -107,10 +62,10 @@ TEST(an_equal_load_is_spread)
 
 TEST(round_robin_takes_turns)
 {
-    use("name: t\ndefaults: { balancer: round_robin }\n");
-    list(3, NULL);
+    bare_use("name: t\ndefaults: { balancer: round_robin }\n");
+    bare_list(3);
     for (unsigned i = 0; i < 9; i++)
-        assert_int_equal(balancer_pick(service, &x), i % 3);
+        assert_int_equal(balancer_pick(bare.service, &x), i % 3);
 }
 
 TEST(round_robin_honours_weights_without_bursts)
@@ -118,10 +73,10 @@ TEST(round_robin_honours_weights_without_bursts)
     const uint32_t weights[] = {3, 1};
     unsigned counts[2] = {0}, run = 0, longest = 0;
 
-    use("name: t\ndefaults: { balancer: round_robin }\n");
-    list(2, weights);
+    bare_use("name: t\ndefaults: { balancer: round_robin }\n");
+    bare_list_weighted(2, weights);
     for (int i = 0; i < 400; i++) {
-        uint32_t position = balancer_pick(service, &x);
+        uint32_t position = balancer_pick(bare.service, &x);
 
         counts[position]++;
         run = position == 0 ? run + 1 : 0;
@@ -141,8 +96,8 @@ TEST(random_and_two_choices_honour_weights)
         unsigned counts[2] = {0};
 
         snprintf(yaml, sizeof(yaml), "name: t\ndefaults: { balancer: %s }\n", kinds[k]);
-        use(yaml);
-        list(2, weights);
+        bare_use(yaml);
+        bare_list_weighted(2, weights);
         shares(counts, 1000);
         assert_in_range(counts[1], 850, 1000);
     }
@@ -150,28 +105,28 @@ TEST(random_and_two_choices_honour_weights)
 
 TEST(ewma_prefers_who_answers_faster)
 {
-    use("name: t\ndefaults: { balancer: ewma }\n");
-    list(2, NULL);
-    service_upstream(service, 0)->ewma_us = 100;
-    service_upstream(service, 1)->ewma_us = 5000;
+    bare_use("name: t\ndefaults: { balancer: ewma }\n");
+    bare_list(2);
+    service_upstream(bare.service, 0)->ewma_us = 100;
+    service_upstream(bare.service, 1)->ewma_us = 5000;
     for (int i = 0; i < 50; i++)
-        assert_int_equal(balancer_pick(service, &x), 0);
+        assert_int_equal(balancer_pick(bare.service, &x), 0);
 }
 
 TEST(a_key_stays_with_its_instance_when_others_come)
 {
     unsigned moved = 0;
 
-    use("name: t\ndefaults: { balancer: hash }\n");
+    bare_use("name: t\ndefaults: { balancer: hash }\n");
     x.has_hash = true;
     for (uint32_t key = 0; key < 500; key++) {
         uint32_t before;
 
         x.hash = key * 2654435761U;
-        list(4, NULL);
-        before = balancer_pick(service, &x);
-        list(5, NULL);
-        moved += balancer_pick(service, &x) != before;
+        bare_list(4);
+        before = balancer_pick(bare.service, &x);
+        bare_list(5);
+        moved += balancer_pick(bare.service, &x) != before;
     }
     assert_in_range(moved, 60, 140); /* a fifth */
 }
@@ -181,12 +136,12 @@ TEST(keys_are_shared_by_weight)
     const uint32_t weights[] = {1, 3};
     unsigned counts[2] = {0};
 
-    use("name: t\ndefaults: { balancer: hash }\n");
-    list(2, weights);
+    bare_use("name: t\ndefaults: { balancer: hash }\n");
+    bare_list_weighted(2, weights);
     x.has_hash = true;
     for (uint32_t key = 0; key < 2000; key++) {
         x.hash = key * 2654435761U;
-        counts[balancer_pick(service, &x)]++;
+        counts[balancer_pick(bare.service, &x)]++;
     }
     assert_in_range(counts[1], 1400, 1600);
 }
@@ -198,36 +153,36 @@ TEST(another_instance_comes_first_on_a_retry)
 
     for (unsigned k = 0; k < 5; k++) {
         snprintf(yaml, sizeof(yaml), "name: t\ndefaults: { balancer: %s }\n", kinds[k]);
-        use(yaml);
-        list(3, NULL);
+        bare_use(yaml);
+        bare_list(3);
         x.tried_count = 0;
         tried(0);
         tried(2);
         for (int i = 0; i < 20; i++)
-            assert_int_equal(balancer_pick(service, &x), 1);
+            assert_int_equal(balancer_pick(bare.service, &x), 1);
     }
 }
 
 TEST(the_only_instance_is_tried_again)
 {
-    list(1, NULL);
+    bare_list(1);
     tried(0);
-    assert_int_equal(balancer_pick(service, &x), 0);
+    assert_int_equal(balancer_pick(bare.service, &x), 0);
 }
 
 TEST(an_ejected_instance_gets_nothing)
 {
-    list(4, NULL);
+    bare_list(4);
     eject(2);
     for (int i = 0; i < 200; i++)
-        assert_int_not_equal(balancer_pick(service, &x), 2);
+        assert_int_not_equal(balancer_pick(bare.service, &x), 2);
 }
 
 TEST(below_half_healthy_all_are_balanced_over)
 {
     unsigned counts[4] = {0};
 
-    list(4, NULL);
+    bare_list(4);
     for (uint32_t i = 0; i < 3; i++)
         eject(i);
     shares(counts, 400);
@@ -237,30 +192,30 @@ TEST(below_half_healthy_all_are_balanced_over)
 
 TEST(a_draining_instance_gets_nothing_new)
 {
-    list(2, NULL);
-    service->list->instances[0].draining = true;
+    bare_list(2);
+    bare.service->list->instances[0].draining = true;
     for (int i = 0; i < 50; i++)
-        assert_int_equal(balancer_pick(service, &x), 1);
-    service->list->instances[1].draining = true;
-    assert_int_equal(balancer_pick(service, &x), NO_POSITION);
+        assert_int_equal(balancer_pick(bare.service, &x), 1);
+    bare.service->list->instances[1].draining = true;
+    assert_int_equal(balancer_pick(bare.service, &x), NO_POSITION);
 }
 
 TEST(what_is_known_of_an_instance_survives_a_new_list)
 {
-    list(2, NULL);
-    service_upstream(service, 1)->ewma_us = 123;
-    list(3, NULL);
-    assert_true(service_upstream(service, 1)->ewma_us == 123);
-    assert_null(service_peek(service, 2));
+    bare_list(2);
+    service_upstream(bare.service, 1)->ewma_us = 123;
+    bare_list(3);
+    assert_true(service_upstream(bare.service, 1)->ewma_us == 123);
+    assert_null(service_peek(bare.service, 2));
 }
 
 TEST(an_instance_that_left_goes_with_its_last_attempt)
 {
     struct upstream *u;
 
-    list(2, NULL);
-    u = upstream_ref(service_upstream(service, 1));
-    list(1, NULL);
+    bare_list(2);
+    u = upstream_ref(service_upstream(bare.service, 1));
+    bare_list(1);
     assert_true(u->removed);
     assert_null(u->service);
     upstream_unref(u);
@@ -268,9 +223,9 @@ TEST(an_instance_that_left_goes_with_its_last_attempt)
 
 TEST(an_instance_is_found_by_its_id)
 {
-    list(3, NULL);
-    assert_int_equal(balancer_find(service, SLICE("i2")), 2);
-    assert_int_equal(balancer_find(service, SLICE("i9")), NO_POSITION);
+    bare_list(3);
+    assert_int_equal(balancer_find(bare.service, SLICE("i2")), 2);
+    assert_int_equal(balancer_find(bare.service, SLICE("i9")), NO_POSITION);
 }
 
 TESTS(RUN_WITH(two_choices_take_the_less_loaded), RUN_WITH(an_equal_load_is_spread),

@@ -1,15 +1,10 @@
-/* The real chain of a service, with a port that only writes down, and a virtual clock. */
+/* The real chain of a bare.service, with a port that only writes down, and a virtual clock. */
 #include "tests/lib/test.h"
 
-#include <stdio.h>
-
 #include "sidecar/balancer.h"
+#include "tests/lib/sidecar/bare_service.h"
 #include "tests/lib/virtual_time.h"
 
-static struct clock now;
-static struct random dice;
-static struct settings *settings;
-static struct service *service;
 static char trail[1024];
 
 struct request {
@@ -27,10 +22,10 @@ static void note(const char *word)
 
 static enum when port_route(struct exchange *x)
 {
-    x->service = service;
-    x->chain = &service->policies.chain;
-    x->timeout_ms = service->policy->timeout;
-    x->retries_left = service->policy->retries.max;
+    x->service = bare.service;
+    x->chain = &bare.service->policies.chain;
+    x->timeout_ms = bare.service->policy->timeout;
+    x->retries_left = bare.service->policy->retries.max;
     return NOW;
 }
 
@@ -89,69 +84,28 @@ static const struct port_ops port = {
     .finished = port_finished,
 };
 
-static void use(const char *yaml)
-{
-    struct why why;
-
-    why_init(&why);
-    if (service)
-        service_drop(service);
-    settings_unref(settings);
-    if (settings_parse(&settings, slice_of(yaml), "test.yaml", &why))
-        fail_msg("%s", why.text);
-    service = service_make(SLICE("s"), settings,
-                           service_settings_of(settings, SLICE("s")), 1, &now, &dice);
-    assert_non_null(service);
-}
-
-static void list(unsigned count, bool known, bool answered)
-{
-    struct instance instances[8] = {0};
-    char ids[8][8];
-    struct instance_list *l;
-
-    for (unsigned i = 0; i < count; i++) {
-        snprintf(ids[i], sizeof(ids[i]), "i%u", i);
-        instances[i] = (struct instance){.id = ids[i], .version = "", .weight = 1};
-        address_from_ip(&instances[i].address, SLICE("127.0.0.1"), 1000 + i);
-    }
-    l = instance_list_new("s", instances, count);
-    l->known = known;
-    l->answered = answered;
-    for (unsigned i = 0; i < count; i++)
-        l->instances[i].index = i;
-    l->places = count;
-    service_update(service, l);
-    instance_list_unref(l);
-}
-
 static int test_setup(void **state)
 {
     (void)state;
     *trail = '\0';
-    clock_init(&now, 1000, NULL);
-    random_init(&dice, 7);
-    use("name: t\n");
-    list(2, true, true);
+    bare_open();
+    bare_list(2);
     return 0;
 }
 
 static int test_teardown(void **state)
 {
     (void)state;
-    assert_int_equal(service->policies.limit.in_flight, 0);
-    assert_int_equal(service->policies.limit.waiting, 0);
-    service_drop(service);
-    settings_unref(settings);
-    service = NULL;
-    settings = NULL;
+    assert_int_equal(bare.service->policies.limit.in_flight, 0);
+    assert_int_equal(bare.service->policies.limit.waiting, 0);
+    bare_close();
     return 0;
 }
 
 static void start(struct request *r, bool idempotent)
 {
     *r = (struct request){
-        .x = {.port = &port, .clock = &now, .idempotent = idempotent}
+        .x = {.port = &port, .clock = &bare.now, .idempotent = idempotent}
     };
     exchange_start(&r->x);
 }
@@ -160,6 +114,15 @@ static void to_send(struct request *r, bool idempotent)
 {
     start(r, idempotent);
     exchange_on(&r->x, EV_LEASED);
+}
+
+/* The instance has said that it is unwell, and when it will be well. */
+static void to_unwell(struct request *r, uint64_t retry_after_ms)
+{
+    to_send(r, true);
+    r->x.retry_after_ms = retry_after_ms;
+    r->x.error = ERR_UPSTREAM_STATUS;
+    exchange_on(&r->x, EV_RETRYABLE);
 }
 
 static void answer(struct request *r)
@@ -181,9 +144,9 @@ TEST(the_deadline_answers_after_its_time)
     struct request r;
 
     to_send(&r, false);
-    time_passes(&now, 14999);
+    time_passes(&bare.now, 14999);
     assert_false(r.finished);
-    time_passes(&now, 1);
+    time_passes(&bare.now, 1);
     assert_true(r.finished);
     trail_is("lease send deadline");
 }
@@ -193,11 +156,11 @@ TEST(a_body_that_moves_puts_the_deadline_off)
     struct request r;
 
     to_send(&r, false);
-    time_passes(&now, 10000);
+    time_passes(&bare.now, 10000);
     exchange_progress(&r.x);
-    time_passes(&now, 14999);
+    time_passes(&bare.now, 14999);
     assert_false(r.finished);
-    time_passes(&now, 1);
+    time_passes(&bare.now, 1);
     assert_true(r.finished);
 }
 
@@ -207,7 +170,7 @@ TEST(the_deadline_ends_with_the_final_head)
 
     to_send(&r, false);
     exchange_on(&r.x, EV_HEAD);
-    time_passes(&now, 100000);
+    time_passes(&bare.now, 100000);
     assert_false(r.finished);
     exchange_on(&r.x, EV_DONE);
     assert_true(r.finished);
@@ -243,7 +206,7 @@ TEST(what_is_idempotent_is_repeated_after_a_back_off)
 
     to_send(&r, true);
     exchange_fail(&r.x, ERR_UPSTREAM_RESET);
-    time_passes(&now, 26);
+    time_passes(&bare.now, 26);
     trail_is("lease send lease");
     exchange_on(&r.x, EV_GONE);
 }
@@ -265,7 +228,7 @@ TEST(retries_are_counted)
     for (int i = 0; i < 3; i++) {
         assert_false(r.finished);
         exchange_fail(&r.x, ERR_CONNECT_FAILED);
-        time_passes(&now, 300);
+        time_passes(&bare.now, 300);
     }
     assert_true(r.finished);
     assert_string_equal(r.x.retry_reason, "retries_used_up");
@@ -286,8 +249,8 @@ TEST(a_pinned_instance_has_no_second)
 {
     struct request r;
 
-    *(&r) = (struct request){
-        .x = {.port = &port, .clock = &now, .pinned = SLICE("i1")}
+    r = (struct request){
+        .x = {.port = &port, .clock = &bare.now, .pinned = SLICE("i1")}
     };
     exchange_start(&r.x);
     assert_string_equal(r.x.instance->id, "i1");
@@ -299,13 +262,10 @@ TEST(retry_after_is_waited_for)
 {
     struct request r;
 
-    to_send(&r, true);
-    r.x.retry_after_ms = 2000;
-    r.x.error = ERR_UPSTREAM_STATUS;
-    exchange_on(&r.x, EV_RETRYABLE);
-    time_passes(&now, 1999);
+    to_unwell(&r, 2000);
+    time_passes(&bare.now, 1999);
     trail_is("lease send");
-    time_passes(&now, 1);
+    time_passes(&bare.now, 1);
     trail_is("lease");
     exchange_on(&r.x, EV_GONE);
 }
@@ -314,10 +274,7 @@ TEST(a_retry_after_beyond_the_deadline_is_relayed)
 {
     struct request r;
 
-    to_send(&r, true);
-    r.x.retry_after_ms = 20000;
-    r.x.error = ERR_UPSTREAM_STATUS;
-    exchange_on(&r.x, EV_RETRYABLE);
+    to_unwell(&r, 20000);
     trail_is("lease send relay");
     assert_string_equal(r.x.retry_reason, "deadline");
     exchange_on(&r.x, EV_DONE);
@@ -327,20 +284,21 @@ TEST(the_budget_keeps_retries_to_a_fifth_of_the_requests)
 {
     unsigned attempts = 0;
 
-    use("name: t\ndefaults: { outlier: { failures: 0 }, retries: { budget_min: 0 } }\n");
-    list(2, true, true);
+    bare_use(
+        "name: t\ndefaults: { outlier: { failures: 0 }, retries: { budget_min: 0 } }\n");
+    bare_list(2);
     for (int i = 0; i < 1000; i++) {
         struct request r;
 
         start(&r, true);
         while (!r.finished) {
             exchange_fail(&r.x, ERR_CONNECT_FAILED);
-            time_passes(&now, 251);
+            time_passes(&bare.now, 251);
         }
         attempts += r.x.attempts;
     }
     assert_in_range(attempts, 1150, 1215);
-    assert_true(service->stats.retries_denied_budget > 500);
+    assert_true(bare.service->stats.retries_denied_budget > 500);
 }
 
 /* ---- one attempt's time ---- */
@@ -350,7 +308,7 @@ TEST(a_slow_attempt_gives_way_while_another_is_possible)
     struct request r;
 
     to_send(&r, true);
-    time_passes(&now, 5000 + 26);
+    time_passes(&bare.now, 5000 + 26);
     trail_is("lease send lease");
     exchange_on(&r.x, EV_GONE);
 }
@@ -360,7 +318,7 @@ TEST(a_slow_attempt_that_may_not_be_repeated_has_all_the_time_left)
     struct request r;
 
     to_send(&r, false);
-    time_passes(&now, 14000);
+    time_passes(&bare.now, 14000);
     assert_false(r.finished);
     trail_is("lease send");
     answer(&r);
@@ -372,15 +330,15 @@ TEST(so_many_at_once_so_many_behind_them_and_no_more)
 {
     struct request r[3];
 
-    use("name: t\ndefaults: { limits: { in_flight: 1, waiting: 1 } }\n");
-    list(1, true, true);
+    bare_use("name: t\ndefaults: { limits: { in_flight: 1, waiting: 1 } }\n");
+    bare_list(1);
     to_send(&r[0], true);
     start(&r[1], true);
     start(&r[2], true);
     trail_is("lease send overloaded");
     assert_true(r[2].finished);
     answer(&r[0]);
-    time_passes(&now, 1);
+    time_passes(&bare.now, 1);
     trail_is("relay lease");
     exchange_on(&r[1].x, EV_GONE);
 }
@@ -389,25 +347,26 @@ TEST(one_that_waits_may_leave)
 {
     struct request r[2];
 
-    use("name: t\ndefaults: { limits: { in_flight: 1, waiting: 1 } }\n");
-    list(1, true, true);
+    bare_use("name: t\ndefaults: { limits: { in_flight: 1, waiting: 1 } }\n");
+    bare_list(1);
     to_send(&r[0], true);
     start(&r[1], true);
     exchange_on(&r[1].x, EV_GONE);
     answer(&r[0]);
-    assert_int_equal(service->policies.limit.waiting, 0);
+    assert_int_equal(bare.service->policies.limit.waiting, 0);
 }
 
 TEST(one_that_waits_has_a_deadline_too)
 {
     struct request r[2];
 
-    use("name: t\ndefaults: { timeout: 1s, limits: { in_flight: 1, waiting: 1 } }\n");
-    list(1, true, true);
+    bare_use(
+        "name: t\ndefaults: { timeout: 1s, limits: { in_flight: 1, waiting: 1 } }\n");
+    bare_list(1);
     to_send(&r[0], true);
     exchange_on(&r[0].x, EV_HEAD);
     start(&r[1], true);
-    time_passes(&now, 1000);
+    time_passes(&bare.now, 1000);
     assert_true(r[1].finished);
     assert_int_equal(r[1].x.error, ERR_DEADLINE);
     exchange_on(&r[0].x, EV_DONE);
@@ -419,10 +378,10 @@ TEST(a_service_nobody_heard_of_yet_is_waited_for)
 {
     struct request r;
 
-    use("name: t\n");
+    bare_use("name: t\n");
     start(&r, true);
     trail_is("");
-    list(1, true, true);
+    bare_list(1);
     trail_is("lease");
     exchange_on(&r.x, EV_GONE);
 }
@@ -431,9 +390,9 @@ TEST(a_service_nobody_knows_is_no_service)
 {
     struct request r;
 
-    use("name: t\n");
+    bare_use("name: t\n");
     start(&r, true);
-    list(0, false, true);
+    bare_list_unknown();
     trail_is("no_such_service");
     assert_true(r.finished);
 }
@@ -442,9 +401,9 @@ TEST(a_registry_that_says_nothing_is_not_waited_for_long)
 {
     struct request r;
 
-    use("name: t\n");
+    bare_use("name: t\n");
     start(&r, true);
-    time_passes(&now, 2000);
+    time_passes(&bare.now, 2000);
     trail_is("registry_unavailable");
 }
 
@@ -452,7 +411,7 @@ TEST(a_known_service_without_instances_is_unavailable)
 {
     struct request r;
 
-    list(0, true, true);
+    bare_list(0);
     start(&r, true);
     trail_is("no_instance");
 }
@@ -461,8 +420,8 @@ TEST(an_instance_that_fails_again_and_again_is_ejected)
 {
     struct request r;
 
-    use("name: t\ndefaults: { retries: { max: 0 } }\n");
-    list(2, true, true);
+    bare_use("name: t\ndefaults: { retries: { max: 0 } }\n");
+    bare_list(2);
     for (int i = 0; i < 20; i++) {
         start(&r, true);
         if (strcmp(r.x.instance->id, "i0") == 0)
@@ -470,21 +429,21 @@ TEST(an_instance_that_fails_again_and_again_is_ejected)
         else
             exchange_on(&r.x, EV_GONE);
     }
-    assert_int_equal(service_peek(service, 0)->outlier.state, OUTLIER_OPEN);
-    assert_int_equal(service->ejected, 1);
+    assert_int_equal(service_peek(bare.service, 0)->outlier.state, OUTLIER_OPEN);
+    assert_int_equal(bare.service->ejected, 1);
 }
 
 TEST(the_last_instance_is_never_ejected)
 {
     struct request r;
 
-    use("name: t\ndefaults: { retries: { max: 0 } }\n");
-    list(1, true, true);
+    bare_use("name: t\ndefaults: { retries: { max: 0 } }\n");
+    bare_list(1);
     for (int i = 0; i < 20; i++) {
         start(&r, true);
         exchange_fail(&r.x, ERR_CONNECT_FAILED);
     }
-    assert_int_equal(service_peek(service, 0)->outlier.state, OUTLIER_CLOSED);
+    assert_int_equal(service_peek(bare.service, 0)->outlier.state, OUTLIER_CLOSED);
 }
 
 TEST(our_own_refusals_and_the_clients_leaving_blame_nobody)
@@ -495,8 +454,8 @@ TEST(our_own_refusals_and_the_clients_leaving_blame_nobody)
         start(&r, true);
         exchange_on(&r.x, EV_GONE);
     }
-    assert_int_equal(service->ejected, 0);
-    assert_int_equal(service_peek(service, 0)->in_flight, 0);
+    assert_int_equal(bare.service->ejected, 0);
+    assert_int_equal(service_peek(bare.service, 0)->in_flight, 0);
 }
 
 static void eject_first(void)
@@ -510,7 +469,7 @@ static void eject_first(void)
         else
             exchange_on(&r.x, EV_GONE);
     }
-    assert_int_equal(service_ejected(service), 1);
+    assert_int_equal(service_ejected(bare.service), 1);
 }
 
 /* How many of so many requests go to the first instance, each ended by its client. */
@@ -529,11 +488,11 @@ static unsigned picks_of_first(unsigned requests)
 
 TEST(a_probe_whose_client_left_makes_room_for_the_next)
 {
-    use("name: t\ndefaults: { retries: { max: 0 }, balancer: round_robin }\n");
-    list(2, true, true);
+    bare_use("name: t\ndefaults: { retries: { max: 0 }, balancer: round_robin }\n");
+    bare_list(2);
     eject_first();
     assert_int_equal(picks_of_first(10), 0);
-    time_passes(&now, 30001);
+    time_passes(&bare.now, 30001);
     assert_int_equal(picks_of_first(10), 5);
 }
 
@@ -541,36 +500,36 @@ TEST(one_probe_at_a_time)
 {
     struct request a, b, c;
 
-    use("name: t\ndefaults: { retries: { max: 0 }, balancer: round_robin }\n");
-    list(2, true, true);
+    bare_use("name: t\ndefaults: { retries: { max: 0 }, balancer: round_robin }\n");
+    bare_list(2);
     eject_first();
-    time_passes(&now, 30001);
+    time_passes(&bare.now, 30001);
     to_send(&a, true);
     to_send(&b, true);
     to_send(&c, true);
-    assert_int_equal(service_peek(service, 0)->in_flight, 1);
+    assert_int_equal(service_peek(bare.service, 0)->in_flight, 1);
     answer(&a);
     answer(&b);
     answer(&c);
-    assert_int_equal(service_peek(service, 0)->outlier.state, OUTLIER_CLOSED);
+    assert_int_equal(service_peek(bare.service, 0)->outlier.state, OUTLIER_CLOSED);
 }
 
 TEST(the_count_of_the_ejected_ends_with_their_rest)
 {
-    use("name: t\ndefaults: { retries: { max: 0 } }\n");
-    list(2, true, true);
+    bare_use("name: t\ndefaults: { retries: { max: 0 } }\n");
+    bare_list(2);
     eject_first();
-    time_passes(&now, 30001);
-    assert_int_equal(service_ejected(service), 0);
+    time_passes(&bare.now, 30001);
+    assert_int_equal(service_ejected(bare.service), 0);
 }
 
 TEST(a_list_without_the_ejected_one_counts_none)
 {
-    use("name: t\ndefaults: { retries: { max: 0 } }\n");
-    list(2, true, true);
+    bare_use("name: t\ndefaults: { retries: { max: 0 } }\n");
+    bare_list(2);
     eject_first();
-    list(0, true, true);
-    assert_int_equal(service_ejected(service), 0);
+    bare_list(0);
+    assert_int_equal(service_ejected(bare.service), 0);
 }
 
 TEST(turned_off_nobody_rests_on)
@@ -578,8 +537,8 @@ TEST(turned_off_nobody_rests_on)
     struct settings *off;
     struct why why;
 
-    use("name: t\ndefaults: { retries: { max: 0 }, balancer: round_robin }\n");
-    list(2, true, true);
+    bare_use("name: t\ndefaults: { retries: { max: 0 }, balancer: round_robin }\n");
+    bare_list(2);
     eject_first();
     why_init(&why);
     assert_int_equal(settings_parse(&off,
@@ -587,7 +546,7 @@ TEST(turned_off_nobody_rests_on)
                                           "outlier: { failures: 0 } }\n"),
                                     "test.yaml", &why),
                      ERR_OK);
-    service_configure(service, off, service_settings_of(off, SLICE("s")), 1);
+    service_configure(bare.service, off, service_settings_of(off, SLICE("s")), 1);
     settings_unref(off);
     assert_int_equal(picks_of_first(10), 5);
 }
@@ -598,8 +557,8 @@ TEST(a_raised_limit_lets_those_who_wait_go)
     struct settings *wider;
     struct why why;
 
-    use("name: t\ndefaults: { limits: { in_flight: 1 } }\n");
-    list(2, true, true);
+    bare_use("name: t\ndefaults: { limits: { in_flight: 1 } }\n");
+    bare_list(2);
     start(&a, true);
     start(&b, true);
     start(&c, true);
@@ -607,9 +566,9 @@ TEST(a_raised_limit_lets_those_who_wait_go)
     why_init(&why);
     assert_int_equal(settings_parse(&wider, SLICE("name: t\n"), "test.yaml", &why),
                      ERR_OK);
-    service_configure(service, wider, service_settings_of(wider, SLICE("s")), 1);
+    service_configure(bare.service, wider, service_settings_of(wider, SLICE("s")), 1);
     settings_unref(wider);
-    time_passes(&now, 1);
+    time_passes(&bare.now, 1);
     trail_is("lease lease");
     exchange_on(&a.x, EV_GONE);
     exchange_on(&b.x, EV_GONE);

@@ -93,6 +93,17 @@ static struct peer connected(void)
     return p;
 }
 
+/* A request whose handler has it, and has not answered. */
+static struct peer kept_waiting(const char *request)
+{
+    struct peer p = connected();
+
+    at.keep = true;
+    peer_send(&p, request);
+    loop_until(&at.loop, &at.has_kept);
+    return p;
+}
+
 /* One request on a connection of its own; what came back until the server closed it. */
 static struct peer answer_to(const char *request)
 {
@@ -205,10 +216,8 @@ TEST(pipelined_requests_wait_for_a_later_answer)
     struct peer p;
 
     open_fixture();
-    at.keep = true;
-    p = connected();
-    peer_send(&p, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
-    loop_until(&at.loop, &at.has_kept);
+    p = kept_waiting(
+        "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
     loop_settle(&at.loop);
     assert_int_equal(at.handled, 1);
     at.keep = false;
@@ -242,10 +251,7 @@ TEST(does_not_read_on_while_a_request_is_handled)
     struct peer p;
 
     open_fixture();
-    at.keep = true;
-    p = connected();
-    peer_send(&p, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
-    loop_until(&at.loop, &at.has_kept);
+    p = kept_waiting("GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_true(send_until_full(&p));
     server_respond(at.kept, 200, SLICE(""), SLICE(""), SLICE("one"));
     peer_expect(&p, "\r\n\r\none");
@@ -300,11 +306,8 @@ TEST(says_go_on_to_a_client_that_asks_first)
 
 static struct peer streaming(const char *request)
 {
-    struct peer p = connected();
+    struct peer p = kept_waiting(request);
 
-    at.keep = true;
-    peer_send(&p, request);
-    loop_until(&at.loop, &at.has_kept);
     server_respond_start(at.kept, 200, SLICE("text/plain"), SLICE(""));
     return p;
 }
@@ -366,10 +369,7 @@ TEST(tells_a_handler_that_its_client_is_gone)
     struct peer p;
 
     open_fixture();
-    at.keep = true;
-    p = connected();
-    peer_send(&p, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
-    loop_until(&at.loop, &at.has_kept);
+    p = kept_waiting("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
     peer_close(&p);
     loop_until(&at.loop, &at.gone);
     close_fixture();
@@ -520,10 +520,7 @@ TEST(lets_a_busy_connection_finish)
     struct peer p;
 
     open_fixture();
-    at.keep = true;
-    p = connected();
-    peer_send(&p, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
-    loop_until(&at.loop, &at.has_kept);
+    p = kept_waiting("GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
     begin_closing(60 * 1000);
     loop_settle(&at.loop);
     assert_false(at.closed);
@@ -539,10 +536,7 @@ TEST(ends_what_is_still_busy_after_the_grace)
     struct peer p;
 
     open_fixture();
-    at.keep = true;
-    p = connected();
-    peer_send(&p, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
-    loop_until(&at.loop, &at.has_kept);
+    p = kept_waiting("GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
     begin_closing(5);
     loop_until(&at.loop, &at.closed);
     assert_true(at.gone);

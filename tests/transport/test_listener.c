@@ -373,16 +373,21 @@ static void lose_the_reserve(void)
     host.loop.uv.emfile_fd = -1;
 }
 
+static void open_without_descriptors(struct peer *waiting)
+{
+    host_open();
+    assert_int_equal(listen_at(0, at("127.0.0.1:0")), ERR_OK);
+    peer_connect(waiting, &host.loop, where());
+    lose_the_reserve();
+    use_up_descriptors();
+    loop_settle(&host.loop);
+}
+
 TEST(pauses_when_even_the_reserve_is_gone_and_serves_later)
 {
     struct peer waiting;
 
-    host_open();
-    assert_int_equal(listen_at(0, at("127.0.0.1:0")), ERR_OK);
-    peer_connect(&waiting, &host.loop, where());
-    lose_the_reserve();
-    use_up_descriptors();
-    loop_settle(&host.loop);
+    open_without_descriptors(&waiting);
     assert_false(host.listeners[0].open);
     limit_descriptors(0);
     until_accepted(1);
@@ -396,12 +401,7 @@ TEST(can_be_closed_while_it_pauses)
 {
     struct peer waiting;
 
-    host_open();
-    assert_int_equal(listen_at(0, at("127.0.0.1:0")), ERR_OK);
-    peer_connect(&waiting, &host.loop, where());
-    lose_the_reserve();
-    use_up_descriptors();
-    loop_settle(&host.loop);
+    open_without_descriptors(&waiting);
     stop_listening(0);
     limit_descriptors(0);
     peer_expect_end(&waiting);

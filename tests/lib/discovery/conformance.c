@@ -342,6 +342,14 @@ static bool sees_not(void *publisher_)
     return !sees(publisher_);
 }
 
+/* orders-1, and the watcher knows. */
+static void publish_in_sight(void)
+{
+    watch(&watcher, "orders");
+    publish(&publisher, "orders", "orders-1", "127.0.0.1:5001");
+    until(sees, &publisher);
+}
+
 static bool has_failed(void *watcher_)
 {
     return ((struct watcher *)watcher_)->failures > 0;
@@ -423,9 +431,7 @@ TEST(finds_what_was_there_before)
 TEST(finds_what_comes_later_and_sees_it_go)
 {
     NEEDS(can_publish());
-    watch(&watcher, "orders");
-    publish(&publisher, "orders", "orders-1", "127.0.0.1:5001");
-    until(sees, &publisher);
+    publish_in_sight();
     unpublish(&publisher);
     until(sees_not, &publisher);
 }
@@ -435,9 +441,7 @@ TEST(hands_on_all_that_was_said)
     const struct instance *i;
 
     NEEDS(can_publish());
-    watch(&watcher, "orders");
-    publish(&publisher, "orders", "orders-1", "127.0.0.1:5001");
-    until(sees, &publisher);
+    publish_in_sight();
     i = seen(&publisher);
     assert_true(address_equals(&i->address, &publisher.lease.registration.address));
     assert_string_equal(i->version, "1.2");
@@ -606,9 +610,7 @@ TEST(a_lost_record_is_noticed_and_put_again)
 TEST(a_watch_survives_or_fails_when_all_is_lost_and_heals)
 {
     NEEDS(can_publish() && suite->lose_all);
-    watch(&watcher, "orders");
-    publish(&publisher, "orders", "orders-1", "127.0.0.1:5001");
-    until(sees, &publisher);
+    publish_in_sight();
     suite->lose_all();
     instance_set_clear(&watcher.seen);
     if (can_write())
@@ -621,9 +623,7 @@ TEST(a_watch_survives_or_fails_when_all_is_lost_and_heals)
 TEST(an_outage_is_a_failure_and_never_an_empty_list)
 {
     NEEDS(can_publish() && suite->go_away);
-    watch(&watcher, "orders");
-    publish(&publisher, "orders", "orders-1", "127.0.0.1:5001");
-    until(sees, &publisher);
+    publish_in_sight();
     suite->go_away();
     until(has_failed, &watcher);
     assert_true(sees(&publisher));
@@ -703,9 +703,7 @@ TEST(lists_no_names_where_there_are_none)
 TEST(hostile_records_are_skipped_and_harm_nobody)
 {
     NEEDS(can_publish() && suite->be_hostile);
-    watch(&watcher, "orders");
-    publish(&publisher, "orders", "orders-1", "127.0.0.1:5001");
-    until(sees, &publisher);
+    publish_in_sight();
     for (unsigned n = 0; suite->be_hostile(n, "orders"); n++)
         loop_settle(&loop);
     publish(&another, "orders", "orders-2", "127.0.0.1:5002");
