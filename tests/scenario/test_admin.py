@@ -114,6 +114,7 @@ def test_asks_for_the_token_but_for_the_probes_and_the_page(sidecar):
 def test_the_probes_port_has_the_probes_alone(sidecar):
     port = free_port()
     s = sidecar(settings={"probes": {"listen": "127.0.0.1:%d" % port}, "admin": {"token": "hush"}})
+    eventually(lambda: call(s, "/ready", port=port)[0] == 200, "it to be ready")
     assert [call(s, path, port=port, headers={"Host": "10.0.0.7"})[0] for path in ("/live", "/ready", "/startup")] == [200] * 3
     assert [call(s, path, port=port)[0] for path in ("/metrics", "/stats", "/", "/config")] == [404] * 4
     assert call(s, "/drain", "POST", port=port)[0] == 404

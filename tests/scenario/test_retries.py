@@ -3,6 +3,7 @@
 import signal
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,11 @@ def test_a_large_body_survives_a_refused_connection(upstream, sidecar):
     assert good.last.body == b"b" * 500000
 
 
+def is_stopped(pid):
+    tasks = Path("/proc/%d/task" % pid).iterdir()
+    return all((t / "stat").read_text().rpartition(") ")[2].startswith("T") for t in tasks)
+
+
 def test_a_connection_that_dies_just_now_is_never_noticed(upstream, sidecar, client):
     """Request and FIN are both there when the sidecar looks: the pool asks the kernel first (after 50 ms of idling)."""
     good = upstream()
@@ -67,6 +73,7 @@ def test_a_connection_that_dies_just_now_is_never_noticed(upstream, sidecar, cli
     c = client(s)
     assert c.request("/users/1", "POST", body=b"hello").response().status == 200
     s.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: is_stopped(s.process.pid), "all its threads to stop")
     c.request("/users/2", "POST", body=b"hello")
     good.peers[0].socket.shutdown(socket.SHUT_RDWR)
     threading.Event().wait(0.1)
