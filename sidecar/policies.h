@@ -25,7 +25,7 @@ struct policy_limit {
     struct list queue;
 };
 
-/* Further attempts where they can help and not harm (DESIGN §4), within a budget: each request brings
+/* Further attempts where they can help and not harm (docs/retries.md), within a budget: each request brings
  * `budget` percent of a token, each retry takes one; a few tokens a second come for free. */
 struct policy_retry {
     struct policy policy;

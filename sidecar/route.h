@@ -1,7 +1,7 @@
 /* route.h - which service does a request name, and what is left of its target?
  *
  * Pure: from a head and the rules of the listener it came in by to a decision. The forms, in the order
- * they are looked for (DESIGN §2):
+ * they are looked for (docs/calling.md):
  *
  *   port    the listener belongs to one service                     target untouched
  *   header  csidecar-service: orders                                target untouched

@@ -8,8 +8,7 @@
  * Members under "derived" come from settings_finish() and are no settings. All memory is
  * the settings' own: whoever keeps a pointer into them keeps a reference.
  *
- * The rows behind it are settings_fields (settings_table.c), the names and defaults
- * DESIGN's.
+ * The rows behind it are settings_fields (settings_table.c).
  */
 #ifndef SIDECAR_SETTINGS_H
 #define SIDECAR_SETTINGS_H

@@ -9,8 +9,8 @@
  * caller decides what the rest is: it gets back how many bytes were used. Feeding the
  * rest starts the next message.
  *
- * Refused, beyond what llhttp refuses in strict mode (RFC 9112 §§2-7; DESIGN's hard
- * rules): CL with TE, several or malformed CL, TE that is not exactly one `chunked`, TE
+ * Refused, beyond what llhttp refuses in strict mode (RFC 9112 §§2-7,
+ * docs/security.md): CL with TE, several or malformed CL, TE that is not exactly one `chunked`, TE
  * in HTTP/1.0, sizes past 2^63-1, bad chunk lines, chunk extensions over 4 KiB a message,
  * bare CR or LF, white space before a colon, NUL and other control bytes, obs-fold, a
  * missing, second or malformed Host (requests of 1.1; RFC 9110 §7.2), forbidden trailers,

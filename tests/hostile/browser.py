@@ -1,8 +1,8 @@
-"""What a page in the user's browser may try against a loopback endpoint (DESIGN 5, browser rules)."""
+"""What a page in the user's browser may try against a loopback endpoint (docs/security.md)."""
 
 from .case import ACCEPT, REFUSE, Request, get, post
 
-RULE = "DESIGN 5: a web page must not drive the local endpoint"
+RULE = "docs/security.md: a web page must not drive the local endpoint"
 
 
 def refuse(name, raw, status=(403,)):

@@ -106,7 +106,7 @@ CASES = (
             check=each(lambda r: b"x-MiXeD" in [n for n, _ in r.fields], "case changed"),
         ),
         Request(
-            "field-own-headers-not-passed", get(b"csidecar-timeout: 900ms"), NORMALISE, "DESIGN 2: the proxy's own fields end with it",
+            "field-own-headers-not-passed", get(b"csidecar-timeout: 900ms"), NORMALISE, "docs/calling.md: the proxy's own fields end with it",
             SHOULD, check=both(without(b"csidecar-timeout"), never(b"csidecar-timeout")),
         ),
     ]

@@ -21,7 +21,7 @@ def refuse(name, raw, rule=RULE, **more):
 
 def forbidden(name, raw, **more):
     """Addresses what is no service: nothing may be connected to."""
-    return Request("target-" + name, raw, REFUSE, "DESIGN 2: only services are forwarded to", closes=False, **more)
+    return Request("target-" + name, raw, REFUSE, "docs/calling.md: only services are forwarded to", closes=False, **more)
 
 
 CASES = (
@@ -97,7 +97,7 @@ CASES = (
         forbidden("connect-with-length", head(b"CONNECT svc:80 HTTP/1.1", b"Host: svc:80", b"Content-Length: 5") + b"hello"),
         Request(
             "target-x-forwarded-host-decoy", get(b"X-Forwarded-Host: 127.0.0.1:DECOY", b"Forwarded: host=127.0.0.1:DECOY"), ACCEPT,
-            "DESIGN 2: routing is by service alone",
+            "docs/calling.md: routing is by service alone",
         ),
         Request("host-loopback-v4", get(host=b"Host: 127.0.0.1"), ACCEPT, RULE),
         Request("host-loopback-v6", get(host=b"Host: [::1]"), ACCEPT, RULE),

@@ -47,12 +47,12 @@ CASES = (
     + [refuse("method-" + slug(m), line(m + b" /svc/x HTTP/1.1"), "RFC 9110 9.1: a method is a token") for m in BAD_METHODS]
     + [refuse("target-%02x" % c, line(b"GET /svc/a" + bytes([c]) + b"b HTTP/1.1"), TARGET) for c in BAD_IN_TARGET]
     + [
-        Request("path-" + slug(p), get(target=b"/svc" + p), NORMALISE, "DESIGN 2: the target goes on byte for byte", check=both(target_is(p), never(b"\nX-A:")))
+        Request("path-" + slug(p), get(target=b"/svc" + p), NORMALISE, "docs/calling.md: the target goes on byte for byte", check=both(target_is(p), never(b"\nX-A:")))
         for p in ODD_PATHS
     ]
     + [
         Request(
-            "segment-" + slug(s), get(target=s + b"/x"), NORMALISE, "DESIGN 2: one segment, exactly, names the service", SHOULD,
+            "segment-" + slug(s), get(target=s + b"/x"), NORMALISE, "docs/calling.md: one segment, exactly, names the service", SHOULD,
             both(at_most(1), never(b"..")),
         )
         for s in ODD_SEGMENTS
@@ -101,8 +101,8 @@ CASES = (
         refuse("fragment", get(target=b"/svc/x#y"), TARGET, level=SHOULD, closes=False),
         refuse("backslash", get(target=b"\\svc\\x"), TARGET, closes=False),
         refuse("percent-slash", get(target=b"%2fsvc/x"), TARGET, closes=False),
-        refuse("root", get(target=b"/"), "DESIGN 2: no service named", closes=False),
-        refuse("unknown-service", get(target=b"/nosuch/x"), "DESIGN 2: no such service is a 404", closes=False),
+        refuse("root", get(target=b"/"), "docs/calling.md: no service named", closes=False),
+        refuse("unknown-service", get(target=b"/nosuch/x"), "docs/calling.md: no such service is a 404", closes=False),
         Request("line-1.2", line(b"GET /svc/x HTTP/1.2"), NORMALISE, "RFC 9110 2.5: a higher minor is read as 1.1"),
         Request("line-crlf-first", b"\r\n" + get(), ACCEPT, "RFC 9112 2.2: one empty line before is ignored", SHOULD),
         Request("line-many-crlf-first", b"\r\n" * 50 + get(), NORMALISE, "RFC 9112 2.2: a few empty lines"),
@@ -110,11 +110,11 @@ CASES = (
         Request("line-unknown-method", get(method=b"FROBNICATE"), NORMALISE, "RFC 9110 9.1: passed on, or 501", check=method_is(b"FROBNICATE")),
         Request("line-odd-token-method", get(method=b"M-SEARCH"), NORMALISE, "RFC 9110 9.1: passed on, or 501", check=method_is(b"M-SEARCH")),
         Request("line-high-bytes-in-target", get(target=b"/svc/\xc3\xa9\xff"), NORMALISE, "RFC 3986 2: not in a URI; as they are or refused", check=target_is(b"/\xc3\xa9\xff")),
-        Request("line-service-without-slash", get(target=b"/svc"), NORMALISE, "DESIGN 2", check=target_is(b"/")),
-        Request("line-service-and-query", get(target=b"/svc?a=b"), NORMALISE, "DESIGN 2", check=target_is(b"/?a=b")),
+        Request("line-service-without-slash", get(target=b"/svc"), NORMALISE, "docs/calling.md", check=target_is(b"/")),
+        Request("line-service-and-query", get(target=b"/svc?a=b"), NORMALISE, "docs/calling.md", check=target_is(b"/?a=b")),
         Request("line-1.0", get(version=b"HTTP/1.0"), ACCEPT, "RFC 9110 2.5"),
-        Request("line-query", get(target=b"/svc/x?a=%2F&b=c+d"), ACCEPT, "DESIGN 2", check=target_is(b"/x?a=%2F&b=c+d")),
-        Request("line-trailing-slash", get(target=b"/svc/"), ACCEPT, "DESIGN 2", check=target_is(b"/")),
+        Request("line-query", get(target=b"/svc/x?a=%2F&b=c+d"), ACCEPT, "docs/calling.md", check=target_is(b"/x?a=%2F&b=c+d")),
+        Request("line-trailing-slash", get(target=b"/svc/"), ACCEPT, "docs/calling.md", check=target_is(b"/")),
         Request("line-long-target", get(target=b"/svc/" + b"t" * 4000), ACCEPT, "RFC 9112 3: 8000 octets at least", check=target_is(b"/" + b"t" * 4000)),
         *(
             Request("line-method-" + m.decode(), get(method=m), ACCEPT, "RFC 9110 9.3", check=method_is(m))

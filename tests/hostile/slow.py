@@ -2,7 +2,7 @@
 
 from .case import Slow, get, post
 
-RULE = "DESIGN 5: slow peers are bounded"
+RULE = "docs/security.md: slow peers are bounded"
 GET = b"GET /svc/x HTTP/1.1\r\nHost: localhost\r\n"
 ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
 

@@ -1,4 +1,4 @@
-"""A web page in the user's browser must not be able to drive the local endpoint (DESIGN 5)."""
+"""A web page in the user's browser must not be able to drive the local endpoint (docs/security.md)."""
 
 import pytest
 

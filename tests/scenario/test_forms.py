@@ -1,4 +1,4 @@
-"""All ways to name a service, and what is left of the target: byte for byte (DESIGN 2)."""
+"""All ways to name a service, and what is left of the target: byte for byte (docs/calling.md)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Bodies, framing, interim responses, connections and tunnels (DESIGN 5)."""
+"""Bodies, framing, interim responses, connections and tunnels."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""What the upstream sees of the client and of us, and what the client sees of the upstream (DESIGN 2, 5)."""
+"""What the upstream sees of the client and of us, and what the client sees of the upstream (docs/calling.md)."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Limits: what is too much is refused, what is just within passes (DESIGN 2)."""
+"""Limits: what is too much is refused, what is just within passes (docs/security.md)."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""When a request may be sent again (DESIGN 4), and that nothing else is."""
+"""When a request may be sent again (docs/retries.md), and that nothing else is."""
 
 import signal
 import socket

@@ -1,5 +1,5 @@
 """A server may close a connection at the very moment it is used again. No idempotent call may fail by that, and
-nothing may be sent twice that must not be (DESIGN: when may a request be sent again?)."""
+nothing may be sent twice that must not be (docs/retries.md)."""
 
 import asyncio
 import collections

@@ -1,4 +1,4 @@
-"""Deadlines, tries, connects and idle limits (DESIGN 2, 5)."""
+"""Deadlines, tries, connects and idle limits (docs/retries.md)."""
 
 import threading
 
