@@ -33,9 +33,4 @@ const char *scalar_kind(const struct field *f);
 /* "from 1 to 64", "1ms to 1h", "one of a, b"; empty when all is allowed. */
 void scalar_range(const struct field *f, struct text *out);
 
-static inline bool field_is_scalar(const struct field *f)
-{
-    return f->kind <= FIELD_TEXT;
-}
-
 #endif

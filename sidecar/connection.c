@@ -125,12 +125,6 @@ void connection_close(struct connection *c)
     stream_close(&c->socket.stream);
 }
 
-void connection_abort(struct connection *c)
-{
-    end_use(c);
-    stream_abort(&c->socket.stream);
-}
-
 void connection_finish(struct connection *c)
 {
     c->call = NULL;

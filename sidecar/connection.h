@@ -37,7 +37,6 @@ struct connection *connection_open(struct worker *w, struct upstream *u,
                                    enum err *e);
 /* Silent from now on; goes when the socket has closed. */
 void connection_close(struct connection *c);
-void connection_abort(struct connection *c);
 /* Its FIN was sent, or waits behind what is queued: closes once that has gone, or moves no more. */
 void connection_finish(struct connection *c);
 

@@ -56,7 +56,6 @@ static void on_ready_changed(void *owner, bool ready)
 {
     struct control *c = owner;
 
-    c->ready = ready;
     log_info(ready ? "ready" : "not_ready", "name=%s", c->settings->name);
     if (c->admin)
         admin_notify(c->admin, NULL);
@@ -73,11 +72,6 @@ static const struct apps_events apps_events = {
     .deregistered = on_deregistered,
     .closed = control_apps_closed,
 };
-
-bool control_is_ready(const struct control *c)
-{
-    return c->ready && !drain_is_on(&c->drain) && !c->ending;
-}
 
 /* ---- assembling ---- */
 

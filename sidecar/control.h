@@ -64,7 +64,7 @@ struct control {
     unsigned signal_count;
     bool config_watched;
     bool failed; /* the start did */
-    bool ready, ending;
+    bool ending;
 };
 
 /* Runs the sidecar; `settings`' reference is taken over. The process's exit code. */
@@ -76,6 +76,5 @@ enum err control_reload(struct control *c, struct why *w);
 void control_drain(struct control *c);
 enum err control_ask(struct control *c, struct report_question *q);
 void control_ask_cancel(struct control *c, struct report_question *q);
-bool control_is_ready(const struct control *c);
 
 #endif

@@ -77,7 +77,6 @@ static void on_deregister(void *owner, uint64_t within_ms)
     log_info("drain.started", "settle=%llums finish=%llums",
              (unsigned long long)c->drain.settle_ms,
              (unsigned long long)c->drain.finish_ms);
-    c->ready = false;
     if (c->admin)
         admin_drain(c->admin, within_ms);
     if (c->apps)

@@ -171,28 +171,22 @@ static enum exchange_state reply_enter(struct exchange *x)
 
 /* clang-format off */
 static const struct {
-    const char *name;
     enum exchange_state (*enter)(struct exchange *x);
     enum exchange_state (*on)(struct exchange *x, enum exchange_event ev);
     unsigned next;
 } states[] = {
-    [ROUTE]  = {"route",  route_enter,  NULL,     TO(ADMIT) | TO(REPLY)},
-    [ADMIT]  = {"admit",  admit_enter,  admit_on, TO(PICK) | TO(REPLY)},
-    [PICK]   = {"pick",   pick_enter,   pick_on,  TO(LEASE) | TO(JUDGE)},
-    [LEASE]  = {"lease",  lease_enter,  lease_on, TO(SEND) | TO(JUDGE)},
-    [SEND]   = {"send",   send_enter,   send_on,  TO(RELAY) | TO(TUNNEL) | TO(JUDGE)},
-    [RELAY]  = {"relay",  relay_enter,  relay_on, TO(REPLY) | TO(FINISH)},
-    [TUNNEL] = {"tunnel", tunnel_enter, relay_on, TO(REPLY) | TO(FINISH)},
-    [JUDGE]  = {"judge",  judge_enter,  judge_on, TO(PICK) | TO(RELAY) | TO(REPLY)},
-    [REPLY]  = {"reply",  reply_enter,  relay_on, TO(FINISH)},
-    [FINISH] = {"finish", NULL,         NULL,     0},
+    [ROUTE]  = {route_enter,  NULL,     TO(ADMIT) | TO(REPLY)},
+    [ADMIT]  = {admit_enter,  admit_on, TO(PICK) | TO(REPLY)},
+    [PICK]   = {pick_enter,   pick_on,  TO(LEASE) | TO(JUDGE)},
+    [LEASE]  = {lease_enter,  lease_on, TO(SEND) | TO(JUDGE)},
+    [SEND]   = {send_enter,   send_on,  TO(RELAY) | TO(TUNNEL) | TO(JUDGE)},
+    [RELAY]  = {relay_enter,  relay_on, TO(REPLY) | TO(FINISH)},
+    [TUNNEL] = {tunnel_enter, relay_on, TO(REPLY) | TO(FINISH)},
+    [JUDGE]  = {judge_enter,  judge_on, TO(PICK) | TO(RELAY) | TO(REPLY)},
+    [REPLY]  = {reply_enter,  relay_on, TO(FINISH)},
+    [FINISH] = {NULL,         NULL,     0},
 };
 /* clang-format on */
-
-const char *exchange_state_name(enum exchange_state s)
-{
-    return s < STAY ? states[s].name : "stay";
-}
 
 static void finish(struct exchange *x)
 {

@@ -141,7 +141,6 @@ void exchange_on(struct exchange *x, enum exchange_event ev);
 void exchange_fail(struct exchange *x, enum err e);
 /* The request body made progress: the deadline and the try's limit start again from now. */
 void exchange_progress(struct exchange *x);
-const char *exchange_state_name(enum exchange_state s);
 /* Is further waiting for a response head in vain, or could another attempt still follow this one? */
 bool exchange_may_retry(const struct exchange *x);
 bool exchange_tried(const struct exchange *x, uint32_t index);

@@ -5,11 +5,6 @@
 #include "sidecar/port_internal.h"
 #include "sidecar/worker.h"
 
-static struct call *call_of(struct exchange *x)
-{
-    return container_of(x, struct call, x);
-}
-
 /* The connection is fit for another request only when both messages ended, cleanly. */
 static bool is_reusable(const struct call *c)
 {

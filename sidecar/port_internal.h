@@ -5,6 +5,11 @@
 
 #include "sidecar/port.h"
 
+static inline struct call *call_of(struct exchange *x)
+{
+    return container_of(x, struct call, x);
+}
+
 enum when port_route(struct exchange *x);
 enum when port_relay(struct exchange *x);
 enum when port_tunnel(struct exchange *x);

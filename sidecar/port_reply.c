@@ -6,11 +6,6 @@
 
 enum { REPLY_LIMIT = 256 * 1024 };
 
-static struct call *call_of(struct exchange *x)
-{
-    return container_of(x, struct call, x);
-}
-
 static unsigned reply_body(struct call *c, struct text *message)
 {
     struct text body;

@@ -7,11 +7,6 @@
 #include "sidecar/port_internal.h"
 #include "sidecar/worker.h"
 
-static struct call *call_of(struct exchange *x)
-{
-    return container_of(x, struct call, x);
-}
-
 /* How long may a connection have been idle to be used unseen? The less another attempt is possible, the less. */
 static uint64_t trusted_ms(const struct exchange *x)
 {

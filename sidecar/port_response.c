@@ -5,11 +5,6 @@
 #include "sidecar/port_internal.h"
 #include "sidecar/worker.h"
 
-static struct call *call_of(struct exchange *x)
-{
-    return container_of(x, struct call, x);
-}
-
 static struct connection *of_reader(struct http_reader *r)
 {
     return container_of(r, struct connection, reader);

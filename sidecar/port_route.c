@@ -9,11 +9,6 @@ static const char hint_timeout[] =
     "csidecar-timeout takes a duration such as 500ms or 2s";
 static const char hint_retries[] = "csidecar-retries takes a number from 0 to 10";
 
-static struct call *call_of(struct exchange *x)
-{
-    return container_of(x, struct call, x);
-}
-
 static enum err bad_field(struct call *c, const char *hint)
 {
     c->hint = hint;

@@ -38,7 +38,7 @@ static enum err forward_tail(struct call *c)
 
 enum when port_tunnel(struct exchange *x)
 {
-    struct call *c = container_of(x, struct call, x);
+    struct call *c = call_of(x);
 
     c->close_down = true;
     x->error = write_head(c);

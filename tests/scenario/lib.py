@@ -34,6 +34,12 @@ def binary():
     return str(Path(os.environ.get("CSIDECAR", ROOT / "build/release/csidecar")).resolve())
 
 
+def is_stopped(pid):
+    """By SIGSTOP, with all its threads: it takes a moment."""
+    tasks = Path("/proc/%d/task" % pid).iterdir()
+    return all((t / "stat").read_text().rpartition(") ")[2].startswith("T") for t in tasks)
+
+
 def eventually(condition, what="the condition", patience=PATIENCE):
     """The first true value of `condition()`."""
     end = time.monotonic() + patience

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .lib import ROOT, binary, black_hole, close, eventually, ok, refusing, reset, stall, then, unwell
+from .lib import ROOT, binary, black_hole, close, eventually, is_stopped, ok, refusing, reset, stall, then, unwell
 
 ROW = re.compile(r'X\((\w+), +"(\w+)", +(\w+), +(\w+), +(\d+), "([^"]+)"\)')
 TABLE = {code: (int(status), text) for _, code, _, _, status, text in ROW.findall((ROOT / "sidecar/core/err.h").read_text())}
@@ -34,11 +34,6 @@ class Resets:
         told, done = self.latest
         told.set()
         assert done.wait(5)
-
-
-def is_stopped(pid):
-    tasks = Path("/proc/%d/task" % pid).iterdir()
-    return all((t / "stat").read_text().rpartition(") ")[2].startswith("T") for t in tasks)
 
 
 def try_a_stale_connection(s, c, instance):

@@ -3,11 +3,10 @@
 import signal
 import socket
 import threading
-from pathlib import Path
 
 import pytest
 
-from .lib import close, eventually, ok, problem, refusing, reset, stall, takes, then, unwell
+from .lib import close, eventually, is_stopped, ok, problem, refusing, reset, stall, takes, then, unwell
 
 IDEMPOTENT = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]
 NOT_IDEMPOTENT = ["POST", "PATCH"]
@@ -59,11 +58,6 @@ def test_a_large_body_survives_a_refused_connection(upstream, sidecar):
     for _ in range(2):
         assert s.post("/users/x", body=b"b" * 500000).status == 200
     assert good.last.body == b"b" * 500000
-
-
-def is_stopped(pid):
-    tasks = Path("/proc/%d/task" % pid).iterdir()
-    return all((t / "stat").read_text().rpartition(") ")[2].startswith("T") for t in tasks)
 
 
 def test_a_connection_that_dies_just_now_is_never_noticed(upstream, sidecar, client):
