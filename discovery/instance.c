@@ -24,7 +24,8 @@ static size_t pairs_room(const struct pairs *p)
 
 static size_t instance_room(const struct instance *i)
 {
-    return text_room(i->id) + text_room(i->version) + pairs_room(&i->metadata);
+    return text_room(i->id) + text_room(i->version) + pairs_room(&i->metadata) +
+           (i->endpoints ? text_room(i->endpoints) : 0);
 }
 
 /* Neighbours mostly have the same source: they share the copy. */
@@ -96,6 +97,8 @@ static void copy_instances(struct instance_list *l, struct block *b,
         to->version = copy_text(b, from[i].version);
         to->source = copy_source(b, from, l->instances, i);
         to->metadata = copy_pairs(b, &from[i].metadata);
+        if (from[i].endpoints)
+            to->endpoints = copy_text(b, from[i].endpoints);
         l->places = to->index >= l->places ? to->index + 1 : l->places;
     }
 }
@@ -175,6 +178,7 @@ bool instance_equals(const struct instance *a, const struct instance *b)
 {
     return texts_equal(a->id, b->id) && texts_equal(a->version, b->version) &&
            texts_equal(a->source, b->source) && a->weight == b->weight &&
-           a->draining == b->draining && address_equals(&a->address, &b->address) &&
+           a->draining == b->draining && texts_equal(a->endpoints, b->endpoints) &&
+           address_equals(&a->address, &b->address) &&
            pairs_equal(&a->metadata, &b->metadata);
 }

@@ -21,6 +21,7 @@ enum {
     INSTANCE_ID_LIMIT = 255,
     INSTANCE_METADATA_LIMIT = 64 * 1024, /* bytes of all pairs */
     INSTANCE_PAIRS_LIMIT = 64,
+    INSTANCE_ENDPOINTS_LIMIT = 64 * 1024, /* bytes of them as JSON */
     SERVICE_INSTANCES_LIMIT = 100 * 1000,
     RECORD_LIMIT = 1024 * 1024,  /* bytes of one record on the wire */
     INFLATE_LIMIT = 4096 * 1024, /* bytes of one record after zlib */
@@ -34,6 +35,7 @@ struct instance {
     uint32_t index;  /* stable place, below instance_list.places */
     bool draining;   /* known, but for nobody new */
     struct pairs metadata;
+    const char *endpoints; /* go-micro's, as a JSON array (micro_service.h); NULL: none */
     const char *source; /* the registry it came from, as its URL without secrets */
 };
 

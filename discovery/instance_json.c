@@ -67,6 +67,20 @@ static enum err want_pairs(const json_t *object, struct pairs *out, struct why *
     return ERR_OK;
 }
 
+/* Kept as the text it is handed on as. */
+static enum err want_endpoints(const json_t *object, struct instance_json *r,
+                               struct why *w)
+{
+    const json_t *value = json_object_get(object, "endpoints");
+
+    if (!value || json_is_null(value))
+        return ERR_OK;
+    if (!json_is_array(value))
+        return why(w, ERR_BAD_RECORD, "endpoints is not a list");
+    r->instance.endpoints = r->endpoints = json_dumps(value, JSON_COMPACT);
+    return r->endpoints ? ERR_OK : ERR_NO_MEMORY;
+}
+
 static enum err read_all(struct instance_json *r, const json_t *object, struct why *w)
 {
     enum err e = want_address(object, r, w);
@@ -79,6 +93,8 @@ static enum err read_all(struct instance_json *r, const json_t *object, struct w
         e = want_weight(object, &r->instance.weight, w);
     if (!e)
         e = want_pairs(object, &r->instance.metadata, w);
+    if (!e)
+        e = want_endpoints(object, r, w);
     return e ? e : instance_check(&r->instance, w);
 }
 
@@ -101,6 +117,9 @@ enum err instance_json_read(struct instance_json *r, const json_t *object, struc
 void instance_json_fini(struct instance_json *r)
 {
     free(r->instance.metadata.items);
+    free(r->endpoints);
+    r->endpoints = NULL;
+    r->instance.endpoints = NULL;
     r->instance.metadata = (struct pairs){0};
 }
 
@@ -117,8 +136,9 @@ json_t *instance_json_write(const struct instance *i)
 {
     char address[ADDRESS_TEXT];
 
-    return json_pack("{s:s, s:s, s:s, s:i, s:b, s:o}", "id", i->id, "version",
+    return json_pack("{s:s, s:s, s:s, s:i, s:b, s:o, s:o*}", "id", i->id, "version",
                      i->version ? i->version : "", "address",
                      address_format(&i->address, address), "weight", (int)i->weight,
-                     "draining", i->draining, "metadata", write_pairs(&i->metadata));
+                     "draining", i->draining, "metadata", write_pairs(&i->metadata),
+                     "endpoints", i->endpoints ? json_loads(i->endpoints, 0, NULL) : NULL);
 }

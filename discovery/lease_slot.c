@@ -12,11 +12,7 @@ static void on_late(struct timer *t);
 struct shared *shared_new(const struct registration *r)
 {
     struct shared *s = calloc(1, sizeof *s);
-    struct instance i = {.id = r->id,
-                         .version = r->version,
-                         .address = r->address,
-                         .weight = r->weight ? r->weight : 1,
-                         .metadata = r->metadata};
+    struct instance i = registration_instance(r);
 
     if (!s)
         return NULL;
@@ -32,6 +28,7 @@ struct shared *shared_new(const struct registration *r)
     s->registration.version = s->copy->instances->version;
     s->registration.weight = i.weight;
     s->registration.metadata = s->copy->instances->metadata;
+    s->registration.endpoints = s->copy->instances->endpoints;
     return s;
 }
 

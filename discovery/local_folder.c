@@ -142,11 +142,7 @@ static bool is_named(int folder, const char *name, int fd)
 
 static json_t *describe(const struct registration *r)
 {
-    struct instance i = {.id = r->id,
-                         .version = r->version,
-                         .address = r->address,
-                         .weight = r->weight ? r->weight : 1,
-                         .metadata = r->metadata};
+    struct instance i = registration_instance(r);
     json_t *json = instance_json_write(&i);
 
     json_object_set_new(json, "service", json_string(r->service));

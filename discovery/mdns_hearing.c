@@ -19,12 +19,7 @@ static void remember(struct asking *a, const struct mdns_sighting *s,
                      const struct mdns_record *record)
 {
     char id[MDNS_NAME_TEXT + 1];
-    struct instance i = {.id = id,
-                         .version = record->version,
-                         .address = s->address,
-                         .weight = record->weight,
-                         .metadata = record->metadata,
-                         .source = a->mdns->base.url.text};
+    struct instance i = record->instance;
     struct mdns_known *k;
     struct why reason;
     enum err e;

@@ -1,15 +1,11 @@
 /* mdns_record.h - what go-micro v2 puts into a TXT: JSON, deflated by zlib, in lower-case
- * hex.
+ * hex (micro_zlib.h).
  *
  *     {"Service":"greeter","Version":"latest","Endpoints":[],"Metadata":{"protocol":"http"}}
  *
  * The packet codec cuts the hex into strings of 255. A stranger's bytes are bounded
- * before they are believed: hex by the packet, inflated bytes by MDNS_INFLATE_LIMIT, JSON
- * by its depth, pairs by instance.h.
- *
- * Written: `protocol` (http, unless the metadata has one: go-micro takes a node without
- * it for an old RPC server) and `weight` where it is not 1. Read: `weight` is taken out
- * of the metadata, if it is one.
+ * before they are believed: hex by the packet, inflated bytes by MICRO_INFLATE_LIMIT, JSON
+ * by its depth, pairs by instance.h. Metadata as micro_service.h says.
  */
 #ifndef DISCOVERY_MDNS_RECORD_H
 #define DISCOVERY_MDNS_RECORD_H
@@ -18,19 +14,15 @@
 #include "sidecar/core/text.h"
 
 enum {
-    MDNS_INFLATE_LIMIT =
-        256 * 1024, /* far below INFLATE_LIMIT: the JSON tree is tens of times bigger */
-    MDNS_JSON_DEPTH = 32,
     MDNS_TXT_LIMIT =
         63 * 1024, /* hex digits; the packet's other records need room, too */
 };
 
 /* Zeroed: empty. Owns all it points to. */
 struct mdns_record {
-    char *service;
-    char *version; /* "" when there was none */
-    uint32_t weight;
-    struct pairs metadata;
+    const char *service;
+    struct instance instance; /* its version ("" when there was none), weight, metadata, endpoints */
+    struct memory memory;
 };
 
 /* Appends the hex to `out`. ERR_TOO_LARGE: more metadata than a datagram can carry. */

@@ -127,3 +127,14 @@ void registry_free(struct registry *r)
     memory_free(&r->memory);
     free(r);
 }
+
+struct instance registration_instance(const struct registration *r)
+{
+    return (struct instance){.id = r->id,
+                             .version = r->version,
+                             .address = r->address,
+                             .weight = r->weight ? r->weight : 1,
+                             .draining = r->draining,
+                             .metadata = r->metadata,
+                             .endpoints = r->endpoints};
+}

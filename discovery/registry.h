@@ -33,6 +33,7 @@
 #include "sidecar/core/list.h"
 #include "sidecar/core/why.h"
 #include "transport/loop.h"
+#include "transport/tls.h"
 
 struct registry;
 struct registry_watch;
@@ -46,6 +47,8 @@ struct registration {
     struct address address;
     struct pairs metadata;
     uint32_t weight;
+    const char *endpoints; /* go-micro's, as a JSON array (micro_service.h); NULL: none */
+    bool draining;         /* still there, but for nobody new: said where the registry has a word for it */
     uint64_t ttl_ms;
     uint64_t heartbeat_ms;
 };
@@ -57,6 +60,7 @@ enum registry_ability {
     REGISTRY_EXPIRES = 8,     /* tells when a dead instance's TTL has passed */
     REGISTRY_REMEMBERS =
         16, /* has lost nothing after a failure: a shrink then is no cause for doubt */
+    REGISTRY_TLS = 32, /* can be reached by TLS; for others such a URL is a mistake */
 };
 
 struct registry_ops {
@@ -87,7 +91,8 @@ struct registry_ops {
 
 struct registry_url {
     char text[512];      /* whole, for messages: without password */
-    struct slice scheme; /* all within `storage` */
+    struct slice scheme; /* all within `storage`; "consul" of "consul+https" */
+    bool is_tls;         /* "+tls" or "+https" stood behind the scheme */
     struct slice user, password;
     struct slice hosts; /* "a:1,b:2" as it stood, or empty */
     struct slice path;  /* from the first '/', or what follows "file:" */
@@ -103,6 +108,7 @@ struct registry {
     struct random *random;
     const struct registry_environment *environment;
     struct memory memory; /* of the options' texts; goes with the registry */
+    struct tls_settings tls; /* registry.tls, and over it the URL's own ?ca_file=, ... */
     /* The frame's. */
     const struct registry_frame *frame;
     void *frame_owner;
@@ -113,7 +119,9 @@ struct registry {
 struct registry_environment {
     const char
         *runtime_dir; /* of `local`: $XDG_RUNTIME_DIR/csidecar or /tmp/csidecar-UID */
-    const char *token_file; /* registry.token_file, or NULL */
+    const char *token; /* registry.token, or what was in token_file; NULL: none */
+    const char *token_file; /* registry.token_file, for backends that read it again; or NULL */
+    struct tls_settings tls; /* registry.tls */
     /* services.<name>.instances of the YAML, for `static`: count services. */
     const struct static_service {
         const char *name;
@@ -153,7 +161,7 @@ struct registry_frame {
     void (*lease_done)(struct registry_lease *l, enum err e, const struct why *why);
 };
 
-/* "consul://host:8500?dc=eu" into *u. A bare "local" or "mdns" is taken too. */
+/* "consul://host:8500?dc=eu", "etcd+https://a:2379,b:2379" into *u. A bare "local" or "mdns" is taken too. */
 enum err registry_url_parse(struct registry_url *u, struct slice text, struct why *w);
 /* Makes and opens the backend the URL's scheme names; unknown schemes name the nearest. */
 enum err registry_open(struct registry **r, struct slice url, struct loop *l,
@@ -164,6 +172,8 @@ enum err registry_open(struct registry **r, struct slice url, struct loop *l,
 /* closed() comes later, then the frame calls registry_free(). */
 void registry_close(struct registry *r, void (*closed)(struct registry *r));
 void registry_free(struct registry *r);
+/* The instance a registration makes: its texts are lent. */
+struct instance registration_instance(const struct registration *r);
 /* All schemes, for help and completion; NULL-terminated. */
 const char *const *registry_schemes(void);
 

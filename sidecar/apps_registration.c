@@ -85,18 +85,9 @@ enum err app_make_registration(struct app *app)
     return ERR_OK;
 }
 
-static struct instance instance_of(const struct registration *r)
-{
-    return (struct instance){.id = r->id,
-                             .version = r->version,
-                             .address = r->address,
-                             .weight = r->weight,
-                             .metadata = r->metadata};
-}
-
 bool registration_equals(const struct registration *a, const struct registration *b)
 {
-    struct instance x = instance_of(a), y = instance_of(b);
+    struct instance x = registration_instance(a), y = registration_instance(b);
 
     return strcmp(a->service, b->service) == 0 && a->ttl_ms == b->ttl_ms &&
            a->heartbeat_ms == b->heartbeat_ms && instance_equals(&x, &y);

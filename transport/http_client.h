@@ -1,11 +1,11 @@
-/* http_client.h - one request to one address, the simple way: for probes, registries and
+/* http_client.h - one request to one server, the simple way: for probes, registries and
  * the command line. Not the data path (that is sidecar/port.c).
  *
  *   http_call_start > answered (exactly once, also after http_call_cancel) >
  * http_call_fini
  *
  * The request and its answer are buffered (`limit`). A connection of its own, closed
- * before `answered` comes, so the memory may go then. For long polls and streamed answers
+ * before `answered` comes, or one of `connections`; so the memory may go then. For long polls and streamed answers
  * set `piece`, and the body is handed over as it comes instead. Redirects are an answer
  * like any other; 1xx are skipped.
  *
@@ -17,15 +17,18 @@
 #define TRANSPORT_HTTP_CLIENT_H
 
 #include "sidecar/core/text.h"
+#include "transport/client_stream.h"
+#include "transport/http_connections.h"
 #include "transport/http_reader.h"
-#include "transport/socket.h"
 
 struct http_call {
     /* Set by the caller before http_call_start(); all lent until `answered`. */
     struct address to;
+    const struct client_target *server;    /* in place of `to`: by name, and by TLS; or NULL */
+    struct http_connections *connections;  /* kept ones to take, and to leave ours with; or NULL */
     struct slice method; /* empty: "GET" */
     struct slice target; /* "/healthz"; empty: "/" */
-    struct slice host;   /* of the Host field; empty: the address */
+    struct slice host;   /* of the Host field; empty: the address, or the server as named */
     struct slice fields; /* further whole lines "a: b\r\n", or empty */
     struct slice body;   /* with a Content-Length if not empty, or for POST, PUT, PATCH */
     uint64_t timeout_ms; /* of it all; 0: none */

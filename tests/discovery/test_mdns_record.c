@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "discovery/mdns_record.h"
+#include "discovery/micro_service.h"
 #include "sidecar/core/random.h"
 #include "tests/lib/fault_heap.h"
 
@@ -39,9 +40,9 @@ static enum err decode_text(const char *json)
 
 static const char *value_of(const char *key)
 {
-    for (unsigned i = 0; i < record.metadata.count; i++)
-        if (strcmp(record.metadata.items[i].key, key) == 0)
-            return record.metadata.items[i].value;
+    for (unsigned i = 0; i < record.instance.metadata.count; i++)
+        if (strcmp(record.instance.metadata.items[i].key, key) == 0)
+            return record.instance.metadata.items[i].value;
     return NULL;
 }
 
@@ -67,8 +68,8 @@ TEST(what_is_written_is_read_again)
 
     assert_int_equal(round_trip(&r), ERR_OK);
     assert_string_equal(record.service, "greeter");
-    assert_string_equal(record.version, "1.4.0");
-    assert_int_equal(record.weight, 7);
+    assert_string_equal(record.instance.version, "1.4.0");
+    assert_int_equal(record.instance.weight, 7);
     assert_string_equal(value_of("zone"), zone.value);
     assert_null(value_of("weight"));
     mdns_record_fini(&record);
@@ -93,7 +94,7 @@ TEST(a_version_is_never_empty_for_go_micro_skips_such)
     struct registration r = {.service = "greeter", .version = "", .weight = 1};
 
     assert_int_equal(round_trip(&r), ERR_OK);
-    assert_string_equal(record.version, "latest");
+    assert_string_equal(record.instance.version, "latest");
     mdns_record_fini(&record);
 }
 
@@ -122,7 +123,7 @@ TEST(reads_a_record_made_by_go_micro)
 
     assert_int_equal(mdns_record_decode(&record, slice_of(hex), &reason), ERR_OK);
     assert_string_equal(record.service, "greeter");
-    assert_string_equal(record.version, "latest");
+    assert_string_equal(record.instance.version, "latest");
     assert_string_equal(value_of("protocol"), "grpc");
     mdns_record_fini(&record);
 }
@@ -134,9 +135,9 @@ TEST(takes_null_and_missing_alike_and_any_case_of_keys)
             "{\"service\":\"a\",\"Metadata\":null,\"Endpoints\":null,\"Other\":1}"),
         ERR_OK);
     assert_string_equal(record.service, "a");
-    assert_string_equal(record.version, "");
-    assert_int_equal(record.metadata.count, 0);
-    assert_int_equal(record.weight, 1);
+    assert_string_equal(record.instance.version, "");
+    assert_int_equal(record.instance.metadata.count, 0);
+    assert_int_equal(record.instance.weight, 1);
     mdns_record_fini(&record);
 }
 
@@ -144,7 +145,7 @@ TEST(a_weight_that_is_none_stays_metadata)
 {
     assert_int_equal(
         decode_text("{\"Service\":\"a\",\"Metadata\":{\"weight\":\"heavy\"}}"), ERR_OK);
-    assert_int_equal(record.weight, 1);
+    assert_int_equal(record.instance.weight, 1);
     assert_string_equal(value_of("weight"), "heavy");
     mdns_record_fini(&record);
 }
@@ -158,9 +159,9 @@ TEST(refuses_wrong_types_and_says_where)
         {"\"x\"",                                                  "JSON"     },
         {"{\"Service\":5}",                                        "Service"  },
         {"{\"Service\":\"a\",\"Version\":{}}",                     "Version"  },
-        {"{\"Service\":\"a\",\"Endpoints\":{}}",                   "Endpoints"},
-        {"{\"Service\":\"a\",\"Metadata\":[]}",                    "Metadata" },
-        {"{\"Service\":\"a\",\"Metadata\":{\"x\":\"y\",\"n\":1}}", "Metadata" },
+        {"{\"Service\":\"a\",\"Endpoints\":{}}",                   "endpoints"},
+        {"{\"Service\":\"a\",\"Metadata\":[]}",                    "metadata" },
+        {"{\"Service\":\"a\",\"Metadata\":{\"x\":\"y\",\"n\":1}}", "metadata" },
         {"{\"Service\":\"a\\u0000b\"}",                            "JSON"     },
         {"{\"Service\":\"\xff\"}",                                 "JSON"     },
         {"{\"Service\":\"a\"",                                     "JSON"     },
@@ -188,7 +189,7 @@ TEST(refuses_json_nested_too_deep_but_not_brackets_in_text)
 
 TEST(refuses_a_bomb)
 {
-    size_t size = MDNS_INFLATE_LIMIT + 1;
+    size_t size = MICRO_INFLATE_LIMIT + 1;
     char *blank = malloc(size);
 
     memset(blank, ' ', size);

@@ -48,9 +48,9 @@ static void record_survives(struct slice hex)
     if (mdns_record_decode(&record, hex, NULL))
         return;
     r = (struct registration){.service = record.service,
-                              .version = record.version,
-                              .weight = record.weight,
-                              .metadata = record.metadata};
+                              .version = record.instance.version,
+                              .weight = record.instance.weight,
+                              .metadata = record.instance.metadata};
     text_init(&out, MDNS_TXT_LIMIT);
     if (mdns_record_encode(&r, &out) == ERR_OK &&
         mdns_record_decode(&again, text_slice(&out), NULL) == ERR_OK) {
