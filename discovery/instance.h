@@ -36,7 +36,7 @@ struct instance {
     bool draining;   /* known, but for nobody new */
     struct pairs metadata;
     const char *endpoints; /* go-micro's, as a JSON array (micro_service.h); NULL: none */
-    const char *source; /* the registry it came from, as its URL without secrets */
+    const char *source;    /* the registry it came from, as its URL without secrets */
 };
 
 enum authority {

@@ -87,6 +87,7 @@ enum err instance_check(const struct instance *i, struct why *w)
     if (!e && (i->weight < 1 || i->weight > 65535))
         e = why(w, ERR_BAD_RECORD, "the weight is not from 1 to 65535");
     if (!e && i->endpoints)
-        e = check_text("the list of endpoints", i->endpoints, INSTANCE_ENDPOINTS_LIMIT, w);
+        e = check_text("the list of endpoints", i->endpoints, INSTANCE_ENDPOINTS_LIMIT,
+                       w);
     return e ? e : check_metadata(&i->metadata, w);
 }

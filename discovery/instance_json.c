@@ -140,5 +140,6 @@ json_t *instance_json_write(const struct instance *i)
                      i->version ? i->version : "", "address",
                      address_format(&i->address, address), "weight", (int)i->weight,
                      "draining", i->draining, "metadata", write_pairs(&i->metadata),
-                     "endpoints", i->endpoints ? json_loads(i->endpoints, 0, NULL) : NULL);
+                     "endpoints",
+                     i->endpoints ? json_loads(i->endpoints, 0, NULL) : NULL);
 }

@@ -21,7 +21,8 @@ enum {
 /* Zeroed: empty. Owns all it points to. */
 struct mdns_record {
     const char *service;
-    struct instance instance; /* its version ("" when there was none), weight, metadata, endpoints */
+    struct instance
+        instance; /* its version ("" when there was none), weight, metadata, endpoints */
     struct memory memory;
 };
 

@@ -154,7 +154,8 @@ enum err micro_metadata_read(struct instance *i, const json_t *object, struct me
     if (json_object_size(object) > INSTANCE_PAIRS_LIMIT)
         return why(w, ERR_TOO_LARGE, "it has more than %d pairs of metadata",
                    INSTANCE_PAIRS_LIMIT);
-    i->metadata.items = memory_take(m, (json_object_size(object) + 1) * sizeof(struct pair));
+    i->metadata.items =
+        memory_take(m, (json_object_size(object) + 1) * sizeof(struct pair));
     if (!i->metadata.items)
         return ERR_NO_MEMORY;
     json_object_foreach((json_t *)(uintptr_t)object, key, value)

@@ -21,13 +21,15 @@
 
 enum {
     MICRO_JSON_DEPTH = 32,
-    MICRO_INFLATE_LIMIT = 256 * 1024, /* of a record; its JSON tree is tens of times bigger */
+    MICRO_INFLATE_LIMIT =
+        256 * 1024, /* of a record; its JSON tree is tens of times bigger */
 };
 
 /* A Service as read. Owns all it points to; micro_service_fini() frees it. */
 struct micro_service {
     const char *name;
-    struct instance *instances; /* one for each good node, all of this version, checked by instance_check() */
+    struct instance *
+        instances; /* one for each good node, all of this version, checked by instance_check() */
     uint32_t count;
     uint32_t refused; /* nodes that were not good; the first one's reason is in `why` */
     struct memory memory;

@@ -48,7 +48,8 @@ struct registration {
     struct pairs metadata;
     uint32_t weight;
     const char *endpoints; /* go-micro's, as a JSON array (micro_service.h); NULL: none */
-    bool draining;         /* still there, but for nobody new: said where the registry has a word for it */
+    bool
+        draining; /* still there, but for nobody new: said where the registry has a word for it */
     uint64_t ttl_ms;
     uint64_t heartbeat_ms;
 };
@@ -107,7 +108,7 @@ struct registry {
     struct registry_url url;
     struct random *random;
     const struct registry_environment *environment;
-    struct memory memory; /* of the options' texts; goes with the registry */
+    struct memory memory;    /* of the options' texts; goes with the registry */
     struct tls_settings tls; /* registry.tls, and over it the URL's own ?ca_file=, ... */
     /* The frame's. */
     const struct registry_frame *frame;
@@ -118,9 +119,10 @@ struct registry {
 /* What backends may need to know of the process; lent for its life. */
 struct registry_environment {
     const char
-        *runtime_dir; /* of `local`: $XDG_RUNTIME_DIR/csidecar or /tmp/csidecar-UID */
+        *runtime_dir;  /* of `local`: $XDG_RUNTIME_DIR/csidecar or /tmp/csidecar-UID */
     const char *token; /* registry.token, or what was in token_file; NULL: none */
-    const char *token_file; /* registry.token_file, for backends that read it again; or NULL */
+    const char
+        *token_file; /* registry.token_file, for backends that read it again; or NULL */
     struct tls_settings tls; /* registry.tls */
     /* services.<name>.instances of the YAML, for `static`: count services. */
     const struct static_service {

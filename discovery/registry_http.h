@@ -52,7 +52,8 @@ struct registry_call {
 enum err registry_http_open(struct registry_http *h, struct registry *r, unsigned port,
                             struct why *w);
 /* When no call is running. Kept connections end; `closed` comes later, once. */
-void registry_http_close(struct registry_http *h, void (*closed)(struct registry_http *h));
+void registry_http_close(struct registry_http *h,
+                         void (*closed)(struct registry_http *h));
 
 /* ERR_LATER, or an error at once (then `answered` does not come). */
 enum err registry_call_start(struct registry_call *c, struct registry_http *h);

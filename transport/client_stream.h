@@ -24,7 +24,8 @@ enum { HOST_LIMIT = 255 };
 
 /* Whom to connect to. */
 struct client_target {
-    struct slice host; /* "registry.local", "10.0.0.5", "::1", "[::1]", "unix:/path"; copied */
+    struct slice
+        host; /* "registry.local", "10.0.0.5", "::1", "[::1]", "unix:/path"; copied */
     unsigned port;
     struct tls_client *tls; /* NULL: in the clear; lent until `closed` */
 };
@@ -32,7 +33,7 @@ struct client_target {
 struct client_stream {
     struct stream stream;
     void (*connected)(struct client_stream *s, enum err e);
-    struct why why; /* of connected() with an error */
+    struct why why;      /* of connected() with an error */
     struct address peer; /* once connected */
     /* Its own. */
     struct loop *loop;

@@ -24,11 +24,13 @@
 struct http_call {
     /* Set by the caller before http_call_start(); all lent until `answered`. */
     struct address to;
-    const struct client_target *server;    /* in place of `to`: by name, and by TLS; or NULL */
-    struct http_connections *connections;  /* kept ones to take, and to leave ours with; or NULL */
+    const struct client_target
+        *server; /* in place of `to`: by name, and by TLS; or NULL */
+    struct http_connections
+        *connections;    /* kept ones to take, and to leave ours with; or NULL */
     struct slice method; /* empty: "GET" */
     struct slice target; /* "/healthz"; empty: "/" */
-    struct slice host;   /* of the Host field; empty: the address, or the server as named */
+    struct slice host; /* of the Host field; empty: the address, or the server as named */
     struct slice fields; /* further whole lines "a: b\r\n", or empty */
     struct slice body;   /* with a Content-Length if not empty, or for POST, PUT, PATCH */
     uint64_t timeout_ms; /* of it all; 0: none */

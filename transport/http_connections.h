@@ -10,8 +10,10 @@
 #include "transport/client_stream.h"
 
 enum {
-    HTTP_KEPT_LIMIT = 16,             /* in all; the oldest goes */
-    HTTP_KEPT_IDLE_MS = 50 * 1000,    /* then it is closed; servers' own limits are mostly a minute and more */
+    HTTP_KEPT_LIMIT = 16, /* in all; the oldest goes */
+    HTTP_KEPT_IDLE_MS =
+        50 *
+        1000, /* then it is closed; servers' own limits are mostly a minute and more */
 };
 
 struct http_connections;
