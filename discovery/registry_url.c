@@ -22,6 +22,23 @@ static bool is_scheme(struct slice s)
     return s.size > 0;
 }
 
+/* "consul+https": by TLS. "+http" says what is so anyway. */
+static enum err cut_security(struct registry_url *u, struct why *w)
+{
+    size_t at = slice_find(u->scheme, '+');
+    struct slice behind = slice_after(u->scheme, at + 1);
+
+    if (at == u->scheme.size)
+        return ERR_OK;
+    u->is_tls = slice_is(behind, "tls") || slice_is(behind, "https");
+    if (!u->is_tls && !slice_is(behind, "http") && !slice_is(behind, "tcp"))
+        return why(w, ERR_BAD_VALUE,
+                   "\"+%.*s\" behind a registry's scheme must be +tls or +https",
+                   (int)behind.size, behind.base);
+    u->scheme = slice_first(u->scheme, at);
+    return ERR_OK;
+}
+
 static size_t find_last(struct slice s, char c)
 {
     size_t at = s.size;
@@ -92,6 +109,8 @@ static enum err write_text(struct registry_url *u)
 
     text_init(&t, sizeof u->text - 1);
     text_add(&t, u->scheme);
+    if (u->is_tls)
+        text_add(&t, SLICE("+tls"));
     if (u->hosts.size || u->path.size)
         text_add(&t, SLICE(":"));
     if (u->hosts.size)
@@ -116,6 +135,7 @@ static bool has_blanks(struct slice s)
 enum err registry_url_parse(struct registry_url *u, struct slice text, struct why *w)
 {
     struct slice rest;
+    enum err e;
 
     *u = (struct registry_url){0};
     text = slice_trim(text);
@@ -134,6 +154,9 @@ enum err registry_url_parse(struct registry_url *u, struct slice text, struct wh
                    "\"%.*s\" is no registry URL: expected a scheme such as \"local\" or "
                    "\"consul://host:8500\"",
                    (int)text.size, text.base);
+    e = cut_security(u, w);
+    if (e)
+        return e;
     parse_rest(u, rest.size && rest.base[0] == ':' ? slice_after(rest, 1) : rest);
     if (write_text(u))
         return why(w, ERR_BAD_VALUE, "a registry URL is too long");

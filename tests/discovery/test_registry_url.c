@@ -104,6 +104,30 @@ TEST(options_are_refused_where_there_are_none)
     world_passes(5);
 }
 
+TEST(takes_tls_behind_the_scheme)
+{
+    struct registry_url u;
+
+    assert_int_equal(registry_url_parse(&u, SLICE("consul+https://a:8501"), NULL),
+                     ERR_OK);
+    assert_true(slice_is(u.scheme, "consul"));
+    assert_true(u.is_tls);
+    assert_string_equal(u.text, "consul+tls://a:8501");
+    assert_int_equal(registry_url_parse(&u, SLICE("consul+http://a"), NULL), ERR_OK);
+    assert_false(u.is_tls);
+    assert_int_equal(registry_url_parse(&u, SLICE("consul+ssh://a"), NULL),
+                     ERR_BAD_VALUE);
+}
+
+TEST(tls_is_refused_where_there_is_none)
+{
+    world_begin();
+    assert_int_equal(world_try_open("static+tls:", NULL), ERR_BAD_VALUE);
+    assert_string_equal(world.why.text,
+                        "registry static+tls: it can't be reached by TLS");
+    world_passes(5);
+}
+
 TEST(lists_its_schemes)
 {
     const char *const *schemes = registry_schemes();
@@ -118,4 +142,5 @@ TESTS(RUN(takes_a_bare_scheme), RUN(takes_hosts_path_and_query),
       RUN(takes_files_with_and_without_slashes), RUN(shows_no_secrets),
       RUN(refuses_what_is_no_url), RUN(an_unknown_registry_names_the_nearest),
       RUN(a_registry_that_cannot_be_opened_closes_those_before_it),
-      RUN(options_are_refused_where_there_are_none), RUN(lists_its_schemes))
+      RUN(options_are_refused_where_there_are_none), RUN(takes_tls_behind_the_scheme),
+      RUN(tls_is_refused_where_there_is_none), RUN(lists_its_schemes))
