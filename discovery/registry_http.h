@@ -32,6 +32,7 @@ struct registry_http {
     unsigned current; /* calls go here first */
     struct tls_client *tls;
     struct http_connections *connections;
+    void (*closed)(struct registry_http *h);
 };
 
 struct registry_call {
@@ -44,7 +45,7 @@ struct registry_call {
     /* Its own. */
     struct registry_http *servers;
     unsigned server, tried;
-    bool running;
+    bool running, cancelled;
 };
 
 /* Servers from the URL's hosts, or 127.0.0.1; `port` where one has none. A mistake in the URL or in the files of TLS is
