@@ -192,7 +192,7 @@ void catalog_registry_status(const struct catalog *c, unsigned at,
                                     .heard = m->heard,
                                     .reachable = m->reachable || !m->heard,
                                     .since_ms = m->since_ms,
-                                    .abilities = m->registry->ops->abilities,
+                                    .abilities = m->registry->abilities,
                                     .failures = m->failures};
     memcpy(out->error, m->error, sizeof out->error);
 }

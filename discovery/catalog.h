@@ -34,6 +34,8 @@ struct catalog;
 struct catalog_settings {
     const char *const *urls; /* in order of preference */
     unsigned count;
+    bool
+        first_only; /* a service's instances come from the first registry that has some; else from all */
     struct registry_environment environment;
     const char *state_file; /* NULL: none */
     uint64_t state_max_age_ms;

@@ -94,13 +94,27 @@ static enum err settings_copy(struct catalog_settings *to,
 
 /* Members. */
 
+static bool texts_equal(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool tls_equal(const struct tls_settings *a, const struct tls_settings *b)
+{
+    return texts_equal(a->ca_file, b->ca_file) &&
+           texts_equal(a->cert_file, b->cert_file) &&
+           texts_equal(a->key_file, b->key_file) &&
+           texts_equal(a->server_name, b->server_name);
+}
+
 /* What "static" says hangs on the settings, so it is always a new one. */
-static struct member *find_member(const struct catalog *c, const char *url)
+static struct member *find_member(const struct catalog *c, const char *url, bool same_tls)
 {
     for (unsigned i = 0; i < c->member_count; i++) {
         struct registry_url *u = &c->members[i]->registry->url;
 
-        if (strcmp(u->storage, url) == 0 && !slice_is(u->scheme, "static"))
+        if (strcmp(u->storage, url) == 0 && !slice_is(u->scheme, "static") &&
+            (same_tls || !u->is_tls))
             return c->members[i];
     }
     return NULL;
@@ -122,12 +136,12 @@ static void leave_new(struct catalog *c, struct member **members, unsigned count
 }
 
 static enum err open_members(struct catalog *c, const struct catalog_settings *s,
-                             struct member **members, struct why *w)
+                             bool same_tls, struct member **members, struct why *w)
 {
     enum err e = ERR_OK;
 
     for (unsigned i = 0; i < s->count && !e; i++) {
-        members[i] = find_member(c, s->urls[i]);
+        members[i] = find_member(c, s->urls[i], same_tls);
         if (!members[i])
             e = member_open(&members[i], c, s->urls[i], w);
     }
@@ -175,7 +189,9 @@ static enum err use_settings(struct catalog *c, const struct catalog_settings *m
 
     c->settings = *mine; /* registries look into its environment from here on */
     if (members)
-        e = open_members(c, mine, members, w);
+        e = open_members(c, mine,
+                         tls_equal(&before.environment.tls, &mine->environment.tls),
+                         members, w);
     if (e) {
         c->settings = before;
         free(members);

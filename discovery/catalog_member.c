@@ -47,7 +47,7 @@ uint64_t member_backoff(const struct member *m, unsigned failures)
 
 bool member_can(const struct member *m, enum registry_ability ability)
 {
-    return (m->registry->ops->abilities & ability) != 0;
+    return (m->registry->abilities & ability) != 0;
 }
 
 static void names_clear(struct member *m)

@@ -149,7 +149,11 @@ static struct instance_list *build(struct merge *m)
     struct instance_list *l;
 
     list_each(at, after, &m->service->sources)
+    {
         take_source(m, container_of(at, struct source, node));
+        if (m->count > 0 && m->service->catalog->settings.first_only)
+            break;
+    }
     keep_places(m);
     if (m->failed)
         return NULL;

@@ -80,7 +80,7 @@ static enum err add_missing(struct service *s)
         struct member *m = s->catalog->members[i];
         struct source *source = source_of(s, m);
 
-        if (source)
+        if (source || !member_can(m, REGISTRY_RESOLVES))
             continue;
         source = source_new(s, m);
         if (!source)
@@ -107,6 +107,8 @@ static void sort_sources(struct service *s)
     for (unsigned i = s->catalog->member_count; i-- > 0;) {
         struct source *source = source_of(s, s->catalog->members[i]);
 
+        if (!source)
+            continue;
         list_remove(&source->node);
         list_push_front(&s->sources, &source->node);
     }

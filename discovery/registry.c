@@ -82,7 +82,6 @@ static enum err start(struct registry *r, struct slice url, struct why *w)
 
     if (!e && r->url.is_tls && !(r->ops->abilities & REGISTRY_TLS))
         e = why(w, ERR_BAD_VALUE, "it can't be reached by TLS");
-    r->tls = r->environment->tls;
     if (!e)
         e = registry_options(r, w);
     if (!e)

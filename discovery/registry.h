@@ -62,6 +62,7 @@ enum registry_ability {
     REGISTRY_REMEMBERS =
         16, /* has lost nothing after a failure: a shrink then is no cause for doubt */
     REGISTRY_TLS = 32, /* can be reached by TLS; for others such a URL is a mistake */
+    REGISTRY_RESOLVES = 64, /* the frame's: unless its URL says use=register */
 };
 
 struct registry_ops {
@@ -110,6 +111,7 @@ struct registry {
     const struct registry_environment *environment;
     struct memory memory;    /* of the options' texts; goes with the registry */
     struct tls_settings tls; /* registry.tls, and over it the URL's own ?ca_file=, ... */
+    unsigned abilities;      /* of the backend, less what the URL's ?use= takes away */
     /* The frame's. */
     const struct registry_frame *frame;
     void *frame_owner;

@@ -122,7 +122,8 @@ static int words_of(struct slice body)
 {
     size_t size = 0;
 
-    while (size < body.size && size < WORDS_SHOWN && (unsigned char)body.base[size] >= 0x20) {
+    while (size < body.size && size < WORDS_SHOWN &&
+           (unsigned char)body.base[size] >= 0x20) {
         size_t step = utf8_size(slice_after(body, size));
 
         if (step == 0)

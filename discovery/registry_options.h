@@ -5,7 +5,8 @@
 #include "discovery/registry.h"
 
 /* Fills the backend's struct: its defaults, then "?key=value&key=value" (percent-encoded, RFC 3986
- * §2.1). A backend without options takes no query. */
+ * §2.1). Some options any registry has, and the frame reads them: `use` (both, resolve, register), and `ca_file`,
+ * `cert_file`, `key_file`, `server_name` in place of those of registry.tls. */
 enum err registry_options(struct registry *r, struct why *w);
 
 #endif

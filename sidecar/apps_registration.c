@@ -74,10 +74,15 @@ enum err app_make_registration(struct app *app)
         .id = app->id,
         .address = app->address,
         .weight = s->weight,
+        .endpoints = s->endpoints_json
+                         ? memory_copy(&app->memory, slice_of(s->endpoints_json))
+                         : NULL,
         .ttl_ms = r->ttl,
         .heartbeat_ms = r->heartbeat,
     };
     e = make_metadata(app);
+    if (s->endpoints_json && !app->registration.endpoints)
+        e = ERR_NO_MEMORY;
     if (e || !app->registration.service || !app->registration.version) {
         app->registration = (struct registration){0};
         return ERR_NO_MEMORY;

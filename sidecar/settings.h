@@ -17,6 +17,7 @@
 #include "health/outlier.h"
 #include "sidecar/core/log.h"
 #include "transport/address.h"
+#include "transport/tls.h"
 
 /* Where we listen. Written "127.0.0.1:8081", "[::1]:8081", "localhost:8081" (both
  * loopbacks), "unix:/run/csidecar.sock". */
@@ -52,6 +53,15 @@ struct health_settings {
 };
 
 /* An app beside us: what is checked, registered and, behind the ingress, called. */
+/* What the app can do, in go-micro's words; registered with it. */
+struct endpoint_settings {
+    const char *name; /* "Users.Get" */
+    const char
+        *request; /* a message type's name, or go-micro's Value as JSON; NULL: none */
+    const char *response; /* the same */
+    struct pairs metadata;
+};
+
 struct app_settings {
     const char *name;    /* of its service; derived: never NULL */
     const char *id;      /* of this instance; NULL: made by the registrar */
@@ -59,16 +69,19 @@ struct app_settings {
     const char *host;    /* an IP or unix:/path; NULL: 127.0.0.1, then ::1 */
     uint32_t port;       /* 0: none, or chosen by `run` */
     uint32_t weight;
-    const char *advertise; /* derived: the top level's unless set */
-    const char *ingress;   /* listen address of an ingress of its own */
-    struct pairs metadata; /* derived: with what only the top level has */
+    const char *advertise;  /* derived: the top level's unless set */
+    const char *ingress;    /* listen address of an ingress of its own */
+    struct pairs metadata;  /* derived: with what only the top level has */
+    struct items endpoints; /* struct endpoint_settings */
     struct health_settings health;
     /* derived */
     struct address addresses[2]; /* to try in order; port 0 where `run` chooses it */
     unsigned address_count;
     struct listen_addresses ingress_listen; /* count 0: no ingress in front of it */
     bool advertise_auto;                    /* find out what to register */
-    struct address advertised;              /* else; port 0: the ingress's or the app's */
+    const char
+        *endpoints_json; /* of `endpoints`, as micro_service.h has them; NULL: none */
+    struct address advertised; /* else; port 0: the ingress's or the app's */
 };
 
 struct retry_settings {
@@ -151,6 +164,9 @@ struct service_entry {
     struct listen_addresses listen_addresses;
 };
 
+/* The order is that of the names in settings_table.c. */
+enum registry_resolve { RESOLVE_UNION, RESOLVE_FIRST };
+
 struct registry_settings {
     struct texts url; /* options of a kind of registry stand in its query */
     uint64_t ttl;
@@ -158,6 +174,8 @@ struct registry_settings {
     bool publish; /* false: resolve only */
     const char *token;
     const char *token_file;
+    struct tls_settings tls; /* of those whose URL says +tls or +https */
+    int resolve;             /* enum registry_resolve */
     /* derived */
     const char *secret; /* of token or token_file; or NULL */
     bool only_local;    /* no registry that others on the network can read */

@@ -164,6 +164,8 @@ static enum err finish_app(struct finish *f, struct app_settings *a,
         e = finish_app_ingress(f, a, at);
     if (!e)
         e = check_own_ports(f, a, at);
+    if (!e)
+        e = settings_finish_endpoints(f, a, at->path);
     return e ? e : merge_metadata(f, a);
 }
 

@@ -24,6 +24,9 @@ enum err settings_finish_services(struct finish *f);
 enum err settings_finish_apps(struct finish *f);
 enum err settings_finish_listeners(struct finish *f);
 enum err settings_finish_registry(struct finish *f);
+/* Of one app: `app` or `apps[2]`. */
+enum err settings_finish_endpoints(struct finish *f, struct app_settings *a,
+                                   const char *path);
 
 /* Refuses what stands at `path`. */
 __attribute__((format(printf, 3, 4))) enum err

@@ -14,6 +14,7 @@ enum {
 /* The order of enum balancer_kind, log_level and log_format. */
 static const char *const balancers[] = {"p2c",    "ewma", "round_robin",
                                         "random", "hash", NULL};
+static const char *const resolves[] = {"union", "first", NULL};
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const drop_ins[] = {"dapr", "micro", "prana", NULL};
@@ -66,6 +67,14 @@ static const struct field health[] = {
     FIELDS_END,
 };
 
+static const struct field endpoint[] = {
+    TEXT    (struct endpoint_settings, name, "name", NULL, "such as Users.Get", .flags = FIELD_SHORT),
+    TEXT    (struct endpoint_settings, request, "request", NULL, "its message type's name, or go-micro's Value as JSON"),
+    TEXT    (struct endpoint_settings, response, "response", NULL, "the same of the answer"),
+    PAIRS   (struct endpoint_settings, metadata, "metadata", "such as method and path for a gateway"),
+    FIELDS_END,
+};
+
 #define APP_FIELDS \
     TEXT    (struct app_settings, id, "id", NULL, "of this instance; unless set a new one each start", .flags = FIELD_START_ONLY), \
     TEXT    (struct app_settings, version, "version", NULL, "registered; unless set the top level's"), \
@@ -74,7 +83,8 @@ static const struct field health[] = {
     COUNT   (struct app_settings, weight, "weight", "1", 1, 65535, "share of the calls among the instances"), \
     TEXT    (struct app_settings, advertise, "advertise", NULL, "registered address; unless set the top level's"), \
     TEXT    (struct app_settings, ingress, "ingress", NULL, "listen address of an ingress for this app", .flags = FIELD_START_ONLY), \
-    PAIRS   (struct app_settings, metadata, "metadata", "registered; added to the top level's")
+    PAIRS   (struct app_settings, metadata, "metadata", "registered; added to the top level's"), \
+    LIST    (struct app_settings, endpoints, "endpoints", struct endpoint_settings, endpoint, "registered for go-micro's clients and gateways")
 
 static const struct field app[] = {
     TEXT    (struct app_settings, name, "name", NULL, "of its service; unless set the top level's", .check = name_check, .flags = FIELD_START_ONLY),
@@ -153,6 +163,14 @@ static const struct field service[] = {
     FIELDS_END,
 };
 
+static const struct field registry_tls[] = {
+    TEXT    (struct tls_settings, ca_file, "ca_file", NULL, "PEM: the authorities that are believed; unless set the system's"),
+    TEXT    (struct tls_settings, cert_file, "cert_file", NULL, "PEM: shown to a registry that asks for one"),
+    TEXT    (struct tls_settings, key_file, "key_file", NULL, "PEM: of cert_file"),
+    TEXT    (struct tls_settings, server_name, "server_name", NULL, "in the registry's certificate; unless set the host in its URL"),
+    FIELDS_END,
+};
+
 static const struct field registry[] = {
     TEXTS   (struct registry_settings, url, "url", "local", "where services are listed; several: in order of preference; options of one in its query, mdns://?sources=any", .flags = FIELD_URL),
     DURATION(struct registry_settings, ttl, "ttl", "30s", SECOND, DAY, "of the lease: a dead instance is not resolved any longer"),
@@ -160,6 +178,8 @@ static const struct field registry[] = {
     BOOL    (struct registry_settings, publish, "publish", "true", "register the app; false: only resolve"),
     TEXT    (struct registry_settings, token, "token", NULL, "sent to the registry", .flags = FIELD_SECRET),
     TEXT    (struct registry_settings, token_file, "token_file", NULL, "the same, read from a file"),
+    GROUP   (struct registry_settings, tls, "tls", registry_tls, "of registries whose URL says +tls or +https"),
+    CHOICE  (struct registry_settings, resolve, "resolve", "union", resolves, "of several: instances of all (union), or of the first that has some (first)"),
     FIELDS_END,
 };
 

@@ -125,7 +125,9 @@ enum err sources_make(struct sources *s, struct settings *settings, struct why *
         .count = settings->registry.url.count,
         .state_max_age_ms = settings->state.max_age,
         .coalesce_ms = COALESCE_MS,
+        .first_only = settings->registry.resolve == RESOLVE_FIRST,
         .environment.token = settings->registry.secret,
+        .environment.tls = settings->registry.tls,
         .environment.token_file = settings->registry.token_file,
     };
     s->catalog.environment.runtime_dir = runtime_dir(&s->memory);

@@ -172,7 +172,55 @@ TEST(a_reload_that_fails_changes_nothing)
     assert_string_equal(world_list("orders"), "x y");
 }
 
-TESTS(RUN_WITH(an_instance_of_two_registries_comes_from_the_first),
+TEST(first_only_takes_the_second_when_the_first_has_none)
+{
+    memory_put(a, "orders", "x", "127.0.0.1:1");
+    memory_put(b, "orders", "y", "127.0.0.1:2");
+    world.settings.first_only = true;
+    world_open("memory:a", "memory:b", NULL);
+    world_want("orders");
+    assert_string_equal(world_list("orders"), "x");
+    memory_drop(a, "orders", "x");
+    world_passes(50);
+    assert_string_equal(world_list("orders"), "y");
+}
+
+TEST(first_only_stays_with_the_first_while_it_is_away)
+{
+    memory_put(a, "orders", "x", "127.0.0.1:1");
+    memory_put(b, "orders", "y", "127.0.0.1:2");
+    world.settings.first_only = true;
+    world_open("memory:a", "memory:b", NULL);
+    world_want("orders");
+    memory_break(a);
+    world_passes(50);
+    assert_string_equal(world_list("orders"), "x suspect unanswered");
+}
+
+TEST(a_registry_only_to_register_in_is_never_asked)
+{
+    memory_put(a, "orders", "x", "127.0.0.1:1");
+    memory_put(b, "orders", "y", "127.0.0.1:2");
+    world_open("memory:a?use=register", "memory:b", NULL);
+    catalog_watch_names(world.catalog);
+    world_want("orders");
+    assert_string_equal(world_list("orders"), "y");
+    assert_int_equal(a->watches + a->names_watches, 0);
+}
+
+TEST(what_a_registry_is_for_is_checked)
+{
+    assert_int_equal(world_try_open("memory:a?use=both&use=all", NULL), ERR_BAD_VALUE);
+    assert_int_equal(world_try_open("static:?use=register", NULL), ERR_BAD_VALUE);
+    assert_non_null(strstr(world.why.text, "nothing can be registered"));
+    world_open(NULL);
+}
+
+TESTS(RUN_WITH(first_only_takes_the_second_when_the_first_has_none),
+      RUN_WITH(first_only_stays_with_the_first_while_it_is_away),
+      RUN_WITH(a_registry_only_to_register_in_is_never_asked),
+      RUN_WITH(what_a_registry_is_for_is_checked),
+      RUN_WITH(an_instance_of_two_registries_comes_from_the_first),
       RUN_WITH(an_address_of_two_registries_is_one_instance),
       RUN_WITH(two_ids_at_one_address_in_one_registry_are_two),
       RUN_WITH(the_second_takes_over_when_the_first_lets_go),

@@ -67,6 +67,19 @@ static enum lease_state state_at(unsigned at)
     return lease_state(lease, at, NULL);
 }
 
+TEST(registers_not_where_one_only_resolves)
+{
+    world_open("memory:a?use=resolve", "memory:b", NULL);
+    open_lease();
+    lease_start(lease);
+    world_passes(5);
+    assert_true(held);
+    assert_false(memory_has(memory_server("a"), "orders", "me"));
+    assert_true(memory_has(memory_server("b"), "orders", "me"));
+    lease_stop(lease, 1000);
+    world_passes(50);
+}
+
 TEST(registers_and_tells_later)
 {
     struct memory_server *a = open_one();
@@ -410,7 +423,8 @@ TEST(keeps_a_copy_of_what_it_registers)
     assert_string_equal(lease_state_name(LEASE_BACKING_OFF), "backing_off");
 }
 
-TESTS(RUN_WITH(registers_and_tells_later), RUN_WITH(renews_at_each_heartbeat),
+TESTS(RUN_WITH(registers_not_where_one_only_resolves),
+      RUN_WITH(registers_and_tells_later), RUN_WITH(renews_at_each_heartbeat),
       RUN_WITH(registers_again_when_the_registry_forgot),
       RUN_WITH(backs_off_while_the_registry_is_away),
       RUN_WITH(a_failed_renewal_is_no_longer_held_until_it_is_put_again),

@@ -100,7 +100,7 @@ TEST(options_are_refused_where_there_are_none)
     world_begin();
     assert_int_equal(world_try_open("static:?a=b", NULL), ERR_BAD_VALUE);
     assert_string_equal(world.why.text,
-                        "registry static?a=b: it takes no options after '?'");
+                        "registry static?a=b: it takes no options of its own after '?'");
     world_passes(5);
 }
 
