@@ -181,6 +181,12 @@ enum err lease_start(struct lease *l)
     return ERR_OK;
 }
 
+void lease_claim(struct lease *l)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        l->slots[i]->exists = true;
+}
+
 void lease_stop(struct lease *l, uint64_t stop_ms)
 {
     if (!l->wanted && l->stopping) {

@@ -38,6 +38,8 @@ enum err lease_open(struct lease **l, struct catalog *c, const struct registrati
                     const struct lease_events *events, void *owner);
 void *lease_owner(const struct lease *l);
 enum err lease_start(struct lease *l);
+/* Takes the record for ours, whoever put it, so that lease_stop() removes it. In place of lease_start(). */
+void lease_claim(struct lease *l);
 /* Again, with less time left: that holds. */
 void lease_stop(struct lease *l, uint64_t stop_ms);
 /* Another registration of the same service and id, a deep copy: put anew where it is held. On failure the old one

@@ -1,5 +1,6 @@
 #include "discovery/local_lease.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -37,6 +38,22 @@ static enum err put(struct local_lease *l, int folder, const struct registration
     return ERR_OK;
 }
 
+/* Another's goes with its writer, whose lock says that he lives; those of the dead are swept away anyway. */
+static enum err remove_it(struct local_lease *l, int folder, const struct registration *r)
+{
+    enum err e;
+
+    if (l->fd >= 0) {
+        local_lease_withdraw(l, folder);
+        return ERR_OK;
+    }
+    e = local_file_name(l->name, r->service, r->id);
+    if (!e)
+        e = faccessat(folder, l->name, F_OK, AT_SYMLINK_NOFOLLOW) ? ERR_NOT_FOUND
+                                                                  : ERR_UNSUPPORTED;
+    return e;
+}
+
 enum err local_lease_operate(struct local_lease *l, int folder,
                              const struct registration *r, struct why *w)
 {
@@ -46,8 +63,7 @@ enum err local_lease_operate(struct local_lease *l, int folder,
     case LOCAL_RENEW:
         return l->fd < 0 ? ERR_NOT_FOUND : local_file_touch(folder, l->name, l->fd);
     case LOCAL_REMOVE:
-        local_lease_withdraw(l, folder);
-        break;
+        return remove_it(l, folder, r);
     }
     return ERR_OK;
 }

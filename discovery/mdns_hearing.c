@@ -26,6 +26,9 @@ static void remember(struct asking *a, const struct mdns_sighting *s,
 
     why_init(&reason);
     snprintf(id, sizeof(id), "%.*s", (int)s->id.size, s->id.base);
+    i.id = id;
+    i.address = s->address;
+    i.source = a->mdns->base.url.text;
     e = instance_check(&i, &reason);
     if (!e && (e = mdns_browse_put(&a->browse, s->id, s->fingerprint, &k)))
         why(&reason, e, "%s", err_text(e));

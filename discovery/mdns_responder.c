@@ -171,7 +171,7 @@ enum err mdns_remove(struct registry *r, struct registry_lease *l)
 
     (void)r;
     if (!p)
-        return ERR_NOT_FOUND;
+        return ERR_UNSUPPORTED; /* who published it goes on answering */
     if (p->published)
         tell(p, MDNS_GOODBYE);
     timer_stop(&p->next, mdns_clock(p->mdns));

@@ -17,6 +17,8 @@
  *     came first or they returned an error at once. One operation per lease at a time; the frame waits.
  *   - After a remove, after ERR_NOT_FOUND, and after a put that failed with nothing published before, the backend
  *     has let go of the lease: its memory goes then.
+ *   - remove of a lease that was never put here takes out the record of that service and id, whoever put it, where the
+ *     registry lets us; ERR_NOT_FOUND when there is none, ERR_UNSUPPORTED when only its owner can.
  *   - failed() ends that watch: the frame calls unwatch() from inside it, backs off and watches again. It
  *     keeps the last list meanwhile. The backend itself never retries in a tight loop; long-lived
  *     connections of the backend may heal themselves silently when nothing was missed.

@@ -1,4 +1,4 @@
-/* register, deregister: a record for something that has no sidecar. */
+/* register: a record for something that has no sidecar. */
 #include <stdlib.h>
 
 #include "discovery/instance_json.h"
@@ -198,33 +198,5 @@ int cli_register(struct cli *c)
         code = cli_has(c, OPTION_REGISTRY) ? register_here(c, body)
                                            : register_there(c, body);
     json_decref(body);
-    return code;
-}
-
-/* ---- deregister ---- */
-
-static bool is_plain(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           strchr("-._~", c);
-}
-
-int cli_deregister(struct cli *c)
-{
-    struct text target;
-    json_t *answer = NULL;
-    int code;
-
-    if (!service_name_is_valid(slice_of(c->words[0])))
-        return cli_fail(CLI_USAGE, "\"%s\" can't be a service's name", c->words[0]);
-    text_init(&target, 4096);
-    text_addf(&target, "/register/");
-    for (const char *at = c->words[1]; *at; at++)
-        text_addf(&target, is_plain(*at) ? "%c" : "%%%02X", (unsigned char)*at);
-    text_addf(&target, "?service=%s", c->words[0]);
-    code = target.failed ? cli_fail(CLI_USAGE, "the id is too long")
-                         : cli_ask(c, "DELETE", target.base, SLICE(""), 0, &answer);
-    json_decref(answer);
-    text_fini(&target);
     return code;
 }

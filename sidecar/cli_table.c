@@ -49,7 +49,9 @@ const struct command cli_commands[] = {
      "The sidecar keeps it alive until it ends or the record is deregistered. With --registry this process does,\n"
      "until it is interrupted.",
      2, 2, ASKS_ANYONE | BIT(JSON) | BIT(METADATA) | BIT(ID) | BIT(VERSION) | BIT(WEIGHT), false, cli_register},
-    {"deregister", "NAME ID", "take out a record that was registered so", NULL, 2, 2, ASKS, false, cli_deregister},
+    {"deregister", "NAME ID", "take out a record that was registered so",
+     "With --registry any record of that registry goes, whoever put it; one whose owner lives may come back.",
+     2, 2, ASKS_ANYONE, false, cli_deregister},
     {"wait", "", "until the sidecar is ready", "Ends with 1 when it is not in time (--timeout, 30s unless given).",
      0, 0, ASKS | BIT(TIMEOUT), false, cli_wait},
     {"drain", "", "let the sidecar leave: deregister, let requests finish, end", NULL, 0, 0, ASKS | BIT(WAIT) | BIT(TIMEOUT), false, cli_drain},

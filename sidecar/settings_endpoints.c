@@ -63,7 +63,8 @@ static enum err add(struct finish *f, json_t *all, const struct app_settings *a,
     snprintf(place, sizeof(place), "%s.endpoints[%u]", path, at);
     if (!endpoint || json_array_append_new(all, endpoint))
         return settings_no_memory(f);
-    return fill(endpoint, &items[at], &w) ? settings_refuse(f, place, "%s", w.text) : ERR_OK;
+    return fill(endpoint, &items[at], &w) ? settings_refuse(f, place, "%s", w.text)
+                                          : ERR_OK;
 }
 
 static enum err keep(struct finish *f, struct app_settings *a, const json_t *all,

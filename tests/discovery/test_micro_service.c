@@ -17,12 +17,14 @@ static enum err read(const char *json)
 static struct registration orders(void)
 {
     static struct pair zone = {"zone", "eu-1 \"\xc3\xa9\""};
-    struct registration r = {.service = "orders",
-                             .version = "1.4.0",
-                             .id = "orders-1",
-                             .metadata = {&zone, 1},
-                             .endpoints = "[{\"name\":\"Orders.Get\"}]",
-                             .weight = 7};
+    struct registration r = {
+        .service = "orders",
+        .version = "1.4.0",
+        .id = "orders-1",
+        .metadata = {&zone, 1},
+        .endpoints = "[{\"name\":\"Orders.Get\"}]",
+        .weight = 7
+    };
 
     address_from_ip(&r.address, SLICE("::1"), 5001);
     return r;
@@ -68,17 +70,19 @@ TEST(every_key_is_written)
     text_init(&out, RECORD_LIMIT);
     assert_int_equal(micro_service_write(&out, &r), ERR_OK);
     assert_string_equal(
-        out.base, "{\"name\":\"a\",\"version\":\"latest\",\"metadata\":{},\"endpoints\":[],"
-                  "\"nodes\":[{\"id\":\"b\",\"address\":\"10.0.0.5:90\",\"metadata\":{"
-                  "\"protocol\":\"http\"}}]}");
+        out.base,
+        "{\"name\":\"a\",\"version\":\"latest\",\"metadata\":{},\"endpoints\":[],"
+        "\"nodes\":[{\"id\":\"b\",\"address\":\"10.0.0.5:90\",\"metadata\":{"
+        "\"protocol\":\"http\"}}]}");
     text_fini(&out);
 }
 
 TEST(null_and_missing_are_alike_and_keys_have_any_case)
 {
-    assert_int_equal(read("{\"NAME\":\"a\",\"Endpoints\":null,\"nodes\":"
-                          "[{\"Id\":\"b\",\"Address\":\"10.0.0.5:90\",\"metadata\":null}]}"),
-                     ERR_OK);
+    assert_int_equal(
+        read("{\"NAME\":\"a\",\"Endpoints\":null,\"nodes\":"
+             "[{\"Id\":\"b\",\"Address\":\"10.0.0.5:90\",\"metadata\":null}]}"),
+        ERR_OK);
     assert_string_equal(service.name, "a");
     assert_int_equal(service.count, 1);
     assert_null(service.instances[0].endpoints);
@@ -88,9 +92,9 @@ TEST(null_and_missing_are_alike_and_keys_have_any_case)
 
 TEST(an_old_port_of_its_own_is_joined)
 {
-    assert_int_equal(
-        read("{\"name\":\"a\",\"nodes\":[{\"id\":\"b\",\"address\":\"10.0.0.5\",\"port\":90}]}"),
-        ERR_OK);
+    assert_int_equal(read("{\"name\":\"a\",\"nodes\":[{\"id\":\"b\",\"address\":\"10.0.0."
+                          "5\",\"port\":90}]}"),
+                     ERR_OK);
     assert_int_equal(service.count, 1);
     assert_int_equal(address_port(&service.instances[0].address), 90);
     micro_service_fini(&service);
@@ -100,7 +104,8 @@ TEST(good_nodes_are_taken_and_bad_ones_counted)
 {
     assert_int_equal(
         read("{\"name\":\"a\",\"nodes\":[{\"id\":\"b\",\"address\":\"10.0.0.5:90\"},7,"
-             "{\"id\":\"c\",\"address\":\"some.host:90\"},{\"id\":\"\",\"address\":\"10.0.0.5:1\"}]}"),
+             "{\"id\":\"c\",\"address\":\"some.host:90\"},{\"id\":\"\",\"address\":\"10."
+             "0.0.5:1\"}]}"),
         ERR_OK);
     assert_int_equal(service.count, 1);
     assert_int_equal(service.refused, 3);
@@ -150,7 +155,8 @@ TEST(refuses_json_nested_too_deep_or_too_long)
 
 TEST(hex_of_zlib_is_what_go_micro_writes_and_reads)
 {
-    static const char from_go[] = "789caa562a28ca2fc94fcecf51b252ca28292950aa05040000ffff46ca06ed";
+    static const char from_go[] =
+        "789caa562a28ca2fc94fcecf51b252ca28292950aa05040000ffff46ca06ed";
     struct text out;
 
     text_init(&out, 1024);
@@ -193,8 +199,7 @@ TEST(no_memory_is_an_answer)
 TESTS(RUN(what_is_written_is_read_again), RUN(every_key_is_written),
       RUN(null_and_missing_are_alike_and_keys_have_any_case),
       RUN(an_old_port_of_its_own_is_joined),
-      RUN(good_nodes_are_taken_and_bad_ones_counted),
-      RUN(a_service_without_nodes_is_one),
+      RUN(good_nodes_are_taken_and_bad_ones_counted), RUN(a_service_without_nodes_is_one),
       RUN(refuses_what_is_no_service_and_says_why),
       RUN(refuses_json_nested_too_deep_or_too_long),
       RUN(hex_of_zlib_is_what_go_micro_writes_and_reads),

@@ -579,7 +579,27 @@ TEST(removing_what_is_not_there_is_no_failure)
     publish(&publisher, "orders", "orders-1", "127.0.0.1:5001");
     assert_int_equal(withdraw(&publisher), ERR_OK);
     e = withdraw(&publisher);
-    assert_true(e == ERR_OK || e == ERR_NOT_FOUND);
+    assert_true(e == ERR_OK || e == ERR_NOT_FOUND || e == ERR_UNSUPPORTED);
+}
+
+/* As `csidecar deregister --registry` does for somebody who is dead. */
+TEST(a_record_of_another_can_be_removed_or_that_is_refused)
+{
+    struct registry *owner = other.registry;
+    enum err e;
+
+    NEEDS(can_write());
+    watch(&watcher, "orders");
+    publish(&publisher, "orders", "orders-1", "127.0.0.1:5001");
+    until(sees, &publisher);
+    prepare(&another, "orders", "orders-1", "127.0.0.1:5001");
+    another.lease.registry = other.registry = us.registry;
+    e = withdraw(&another);
+    other.registry = owner;
+    if (!e)
+        until(sees_not, &publisher);
+    else
+        assert_int_equal(e, ERR_UNSUPPORTED);
 }
 
 TEST(putting_twice_is_putting_once)
@@ -772,6 +792,7 @@ int conformance_run(const struct conformance *c)
         CASE(an_expired_record_comes_back_by_renewal_or_put),
         CASE(renewing_what_was_never_put_is_not_found),
         CASE(removing_what_is_not_there_is_no_failure),
+        CASE(a_record_of_another_can_be_removed_or_that_is_refused),
         CASE(putting_twice_is_putting_once),
         CASE(a_lost_record_is_noticed_and_put_again),
         CASE(a_watch_survives_or_fails_when_all_is_lost_and_heals),
