@@ -75,8 +75,8 @@ static bool is_found_or_absent(struct direct *d, void *data)
 {
     struct remover *r = data;
 
-    return find(r) || catalog_list_is_here(cli_direct_catalog(d),
-                                           slice_of(r->cli->words[0]));
+    return find(r) ||
+           catalog_list_is_here(cli_direct_catalog(d), slice_of(r->cli->words[0]));
 }
 
 /* What the registries said last, if one of them would not. */
@@ -94,7 +94,7 @@ static int report(struct remover *r)
         if (strcmp(reason, err_text(ERR_UNSUPPORTED)) == 0)
             reason = "a record there goes with its owner only";
         return cli_fail(CLI_NO, "%s: %s", status.url,
-                            reason[0] ? reason : "it did not answer");
+                        reason[0] ? reason : "it did not answer");
     }
     return CLI_DONE;
 }
