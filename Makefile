@@ -51,13 +51,14 @@ LIB_health    = health.a    $(LIB_transport)
 LIB_discovery = discovery.a $(LIB_health)
 LIB_sidecar   = sidecar.a   $(LIB_discovery)
 LIB_bench     = $(LIB_transport)
+LIB_registries = $(LIB_discovery)
 LAYERS        = core config transport health discovery sidecar
 
 HOT_OBJECTS = $O/sidecar/core/%.o $O/transport/%.o $(patsubst %,$O/sidecar/%.o,$(HOT))
 objects = $(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(wildcard $1/*.c)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps show build-tests fuzz-targets has-packages
+.PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps show build-tests registry-tests fuzz-targets has-packages
 
 all: $O/csidecar
 
@@ -122,6 +123,10 @@ $O/tests/%: $O/tests/%.o $$(call helpers_of,$$(firstword $$(subst /, ,$$*))) $(T
 	@$(CC) -o $@ $^ -lcmocka $(FAULT_HEAP) $(LDLIBS) $(if $(ONE_PIECE),-fno-lto)
 
 build-tests: $(TESTS)
+
+# The conformance suite against the registries' servers: tests/registries/test_conformance_<name>.c.
+REGISTRY_TESTS := $(patsubst %.c,$O/%,$(wildcard tests/registries/test_conformance_*.c))
+registry-tests: $(REGISTRY_TESTS)
 
 # Fuzz targets: tests/fuzz/fuzz_<what>.c, with clang and MODE=fuzz (tests/fuzz/run does it).
 FUZZERS := $(patsubst %.c,$O/%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -9,6 +9,8 @@
 #include "sidecar/core/random.h"
 #include "tests/lib/transport/loops.h"
 
+enum { PATIENCE_MS = 5000 };
+
 static const struct conformance *suite;
 static struct loop loop;
 static struct random random_state;
@@ -147,7 +149,8 @@ static const struct registry_frame frame = {
 
 static void until(bool (*happened)(void *), void *context)
 {
-    loop_until_true(&loop, happened, context);
+    loop_until_within(&loop, happened, context,
+                      suite->patience_ms ? suite->patience_ms : PATIENCE_MS);
 }
 
 static void party_open(struct party *p)

@@ -16,9 +16,15 @@ static void on_guard_closed(uv_handle_t *guard)
 
 void loop_until_true(struct loop *l, bool (*happened)(void *context), void *context)
 {
+    loop_until_within(l, happened, context, LIMIT_MS);
+}
+
+void loop_until_within(struct loop *l, bool (*happened)(void *context), void *context,
+                       uint64_t limit_ms)
+{
     uv_timer_t guard;
     bool closed = false;
-    uint64_t end = uv_hrtime() / 1000000 + LIMIT_MS;
+    uint64_t end = uv_hrtime() / 1000000 + limit_ms;
     bool late = false;
 
     uv_timer_init(&l->uv, &guard);
@@ -32,7 +38,7 @@ void loop_until_true(struct loop *l, bool (*happened)(void *context), void *cont
     while (!closed)
         uv_run(&l->uv, UV_RUN_NOWAIT);
     if (late)
-        fail_msg("what the test waits for did not happen in %d ms", LIMIT_MS);
+        fail_msg("what the test waits for did not happen in %d ms", (int)limit_ms);
 }
 
 static bool is_set(void *flag)
