@@ -63,8 +63,8 @@ TEST(padding_may_be_left_out)
 
 TEST(what_is_not_base64_is_refused)
 {
-    static const char *const wrong[] = {"Z",    "Zm9vY", "Zm 8", "====",
-                                        "Z===", "Zm8-",  "Zg==Zg=="};
+    static const char *const wrong[] = {
+        "Z", "Zm9vY", "Zm 8", "====", "Z===", "Zm8-", "Zg==Zg=="};
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
         struct text out;
