@@ -103,6 +103,26 @@ void server_respond_start(struct http_request *q, unsigned status,
     text_fini(&head);
 }
 
+void server_upgrade(struct http_request *q, struct slice fields)
+{
+    struct server_connection *c = connection_of_request(q);
+    struct text head;
+
+    if (server_connection_is_dead(c))
+        return;
+    c->has_body = true;
+    c->chunked = c->keep_alive = false;
+    c->upgraded = true;
+    text_init(&head, HEAD_LIMIT);
+    text_addf(&head, "HTTP/1.1 101 Switching Protocols\r\n");
+    add_date(&head);
+    text_add(&head, SLICE("Connection: Upgrade\r\n"));
+    text_add(&head, fields);
+    text_add(&head, SLICE("\r\n"));
+    connection_send(c, &head, SLICE(""));
+    text_fini(&head);
+}
+
 void server_respond_piece(struct http_request *q, struct slice bytes)
 {
     struct server_connection *c = connection_of_request(q);

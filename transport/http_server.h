@@ -31,6 +31,8 @@ struct http_request {
      * call may follow. Set by a handler that answers later; may stay NULL for one that
      * answers at once. */
     void (*gone)(struct http_request *q);
+    /* After server_upgrade(): what the client says in the new protocol, lent. May answer, and end. */
+    void (*bytes)(struct http_request *q, struct slice bytes);
 };
 
 struct http_server {
@@ -72,6 +74,10 @@ void server_respond_start(struct http_request *q, unsigned status,
                           struct slice content_type, struct slice fields);
 void server_respond_piece(struct http_request *q, struct slice bytes);
 void server_respond_end(struct http_request *q);
+/* 101: from here on the connection speaks another protocol (RFC 9110 §7.8), by server_respond_piece(), unframed, and
+ * `bytes`, which must be set. `fields` names it: "Upgrade: websocket\r\n". server_respond_end() closes. Only where
+ * head.upgrade is true and the request had no body. */
+void server_upgrade(struct http_request *q, struct slice fields);
 /* The decoded value of a query parameter into out (zero-terminated), or false. */
 bool query_value(struct slice query, const char *name, char *out, size_t size);
 /* Percent-decoding; false on a malformed one or when it does not fit. */

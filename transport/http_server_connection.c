@@ -218,7 +218,11 @@ static void connection_feed(struct server_connection *c, struct slice bytes)
 {
     while (bytes.size > 0 && takes_requests(c))
         read_some(c, &bytes);
-    if (bytes.size > 0 && c->state == HANDLING && !server_connection_is_dead(c))
+    if (bytes.size == 0 || c->state != HANDLING || server_connection_is_dead(c))
+        return;
+    if (c->upgraded)
+        c->request.bytes(&c->request, bytes);
+    else
         keep_for_later(c, bytes);
 }
 

@@ -34,6 +34,7 @@ struct server_connection {
     bool keep_alive; /* as the answer's head said */
     bool has_body;   /* of a streamed answer: not to HEAD, not of 204 */
     bool chunked;    /* its framing */
+    bool upgraded;   /* to another protocol: no more requests */
 };
 
 /* http_server_connection.c */

@@ -26,7 +26,8 @@ char *websocket_accept(char out[WEBSOCKET_ACCEPT], struct slice key)
     sha1(digest, slice_from(text, size + sizeof(guid) - 1));
     text_init(&encoded, WEBSOCKET_ACCEPT);
     base64_encode(&encoded, slice_from((const char *)digest, sizeof(digest)));
-    memcpy(out, encoded.failed ? "" : encoded.base, encoded.failed ? 1 : WEBSOCKET_ACCEPT);
+    memcpy(out, encoded.failed ? "" : encoded.base,
+           encoded.failed ? 1 : WEBSOCKET_ACCEPT);
     text_fini(&encoded);
     return out;
 }

@@ -25,7 +25,8 @@ enum {
 /* Sec-WebSocket-Accept for a Sec-WebSocket-Key (§4.2.2). */
 char *websocket_accept(char out[WEBSOCKET_ACCEPT], struct slice key);
 /* Appends one whole frame, unmasked as a server's are (§5.1). */
-void websocket_write(struct text *out, enum websocket_opcode opcode, struct slice payload);
+void websocket_write(struct text *out, enum websocket_opcode opcode,
+                     struct slice payload);
 
 /* Frames of a client. Zeroed but for `frame` and `owner`, it is ready. */
 struct websocket_reader {

@@ -636,7 +636,40 @@ TEST(refuses_escapes_that_are_none_and_values_that_do_not_fit)
     assert_string_equal(out, "a+c");
 }
 
-TESTS(RUN(answers_at_once), RUN(takes_the_path_out_of_an_absolute_target),
+static void echo(struct http_request *q, struct slice bytes)
+{
+    server_respond_piece(q, bytes);
+    if (memchr(bytes.base, '!', bytes.size))
+        server_respond_end(q);
+}
+
+static void handle_upgrade(struct http_server *s, struct http_request *q)
+{
+    (void)s;
+    assert_true(q->head.upgrade);
+    q->bytes = echo;
+    server_upgrade(q, SLICE("Upgrade: echo\r\n"));
+}
+
+TEST(an_upgraded_connection_speaks_another_protocol_until_it_is_ended)
+{
+    struct peer p;
+
+    open_fixture();
+    at.server.handle = handle_upgrade;
+    peer_connect(&p, &at.loop, &at.address);
+    peer_send(&p, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: "
+                  "echo\r\n\r\nearly ");
+    peer_expect(&p, "Connection: Upgrade\r\nUpgrade: echo\r\n\r\nearly ");
+    peer_send(&p, "late!");
+    peer_expect(&p, "late!");
+    peer_expect_end(&p);
+    peer_close(&p);
+    close_fixture();
+}
+
+TESTS(RUN(an_upgraded_connection_speaks_another_protocol_until_it_is_ended),
+      RUN(answers_at_once), RUN(takes_the_path_out_of_an_absolute_target),
       RUN(keeps_the_connection_for_the_next_request),
       RUN(reads_a_request_that_comes_byte_by_byte),
       RUN(answers_what_was_pipelined_in_order),

@@ -2,7 +2,10 @@
 
 #include "transport/websocket.h"
 
-#define BYTES(literal) {literal, sizeof(literal) - 1}
+#define BYTES(literal)                                                                   \
+    {                                                                                    \
+        literal, sizeof(literal) - 1                                                     \
+    }
 
 static struct websocket_reader reader;
 static struct text seen;
@@ -45,7 +48,8 @@ TEST(a_key_of_any_length_is_taken)
     char key[WEBSOCKET_ACCEPT], longer[300];
 
     memset(longer, 'a', sizeof(longer));
-    assert_int_equal(strlen(websocket_accept(key, slice_from(longer, sizeof(longer)))), 28);
+    assert_int_equal(strlen(websocket_accept(key, slice_from(longer, sizeof(longer)))),
+                     28);
     assert_int_equal(strlen(websocket_accept(key, (struct slice){NULL, 0})), 28);
 }
 
@@ -68,7 +72,7 @@ TEST(frames_are_written_as_in_the_standard)
 }
 
 static const struct slice hello = BYTES("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"
-                                             "\x89\x80\x00\x00\x00\x00");
+                                        "\x89\x80\x00\x00\x00\x00");
 
 TEST(masked_frames_are_read)
 {
@@ -86,9 +90,9 @@ TEST(frames_are_read_byte_by_byte)
 TEST(what_no_client_may_send_is_refused)
 {
     static const struct slice wrong[] = {
-        BYTES("\x81\x05Hello"),           /* not masked */
-        BYTES("\xc1\x80\0\0\0\0"),        /* a reserved bit */
-        BYTES("\x09\x80\0\0\0\0"),        /* a ping in pieces */
+        BYTES("\x81\x05Hello"),            /* not masked */
+        BYTES("\xc1\x80\0\0\0\0"),         /* a reserved bit */
+        BYTES("\x09\x80\0\0\0\0"),         /* a ping in pieces */
         BYTES("\x89\xfe\x00\x80\0\0\0\0"), /* a ping of 128 bytes */
     };
 
@@ -103,7 +107,8 @@ TEST(what_no_client_may_send_is_refused)
 TEST(a_length_past_the_limit_is_refused_at_its_head)
 {
     assert_int_equal(
-        websocket_feed(&reader, SLICE("\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0")),
+        websocket_feed(&reader,
+                       SLICE("\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0")),
         ERR_TOO_LARGE);
 }
 
