@@ -7,6 +7,7 @@
 static void add_json(struct text *json, const struct registration *r)
 {
     const char *version = r->version && *r->version ? r->version : "latest";
+    struct instance i = registration_instance(r);
 
     text_addf(json, "{\"Service\":");
     text_add_json(json, slice_of(r->service));
@@ -15,7 +16,7 @@ static void add_json(struct text *json, const struct registration *r)
     text_addf(json, ",\"Endpoints\":");
     micro_endpoints_write(json, r->endpoints);
     text_addf(json, ",\"Metadata\":");
-    micro_metadata_write(json, r);
+    micro_metadata_write(json, &i);
     text_addf(json, "}");
 }
 

@@ -92,23 +92,23 @@ static void add_pair(struct text *out, const char *comma, const char *key,
     text_add_json(out, slice_of(value));
 }
 
-void micro_metadata_write(struct text *out, const struct registration *r)
+void micro_metadata_write(struct text *out, const struct instance *i)
 {
     const char *comma = "";
     char weight[16];
 
     text_addf(out, "{");
-    if (!pairs_have(&r->metadata, "protocol")) {
+    if (!pairs_have(&i->metadata, "protocol")) {
         add_pair(out, comma, "protocol", "http");
         comma = ",";
     }
-    if (r->weight > 1 && !pairs_have(&r->metadata, "weight")) {
-        snprintf(weight, sizeof(weight), "%u", r->weight);
+    if (i->weight > 1 && !pairs_have(&i->metadata, "weight")) {
+        snprintf(weight, sizeof(weight), "%u", i->weight);
         add_pair(out, comma, "weight", weight);
         comma = ",";
     }
-    for (unsigned i = 0; i < r->metadata.count; i++, comma = ",")
-        add_pair(out, comma, r->metadata.items[i].key, r->metadata.items[i].value);
+    for (unsigned at = 0; at < i->metadata.count; at++, comma = ",")
+        add_pair(out, comma, i->metadata.items[at].key, i->metadata.items[at].value);
     text_addf(out, "}");
 }
 

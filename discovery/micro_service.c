@@ -1,40 +1,93 @@
 #include "discovery/micro_service.h"
 
+#include <stdlib.h>
+
 /* Writing */
 
-enum err micro_service_write(struct text *out, const struct registration *r)
+static void add_begin(struct text *out, const char *service, const struct instance *i)
 {
-    const char *version = r->version && *r->version ? r->version : "latest";
-    char address[ADDRESS_TEXT];
+    const char *version = i->version && *i->version ? i->version : "latest";
 
     text_addf(out, "{\"name\":");
-    text_add_json(out, slice_of(r->service));
+    text_add_json(out, slice_of(service));
     text_addf(out, ",\"version\":");
     text_add_json(out, slice_of(version));
     text_addf(out, ",\"metadata\":{},\"endpoints\":");
-    micro_endpoints_write(out, r->endpoints);
-    text_addf(out, ",\"nodes\":[{\"id\":");
-    text_add_json(out, slice_of(r->id));
+    micro_endpoints_write(out, i->endpoints);
+    text_addf(out, ",\"nodes\":[");
+}
+
+static void add_node(struct text *out, const struct instance *i)
+{
+    char address[ADDRESS_TEXT];
+
+    text_addf(out, "{\"id\":");
+    text_add_json(out, slice_of(i->id));
     text_addf(out, ",\"address\":");
-    text_add_json(out, slice_of(address_format(&r->address, address)));
+    text_add_json(out, slice_of(address_format(&i->address, address)));
     text_addf(out, ",\"metadata\":");
-    micro_metadata_write(out, r);
-    text_addf(out, "}]}");
-    return out->failed ? ERR_TOO_LARGE : ERR_OK;
+    micro_metadata_write(out, i);
+    text_addf(out, "}");
 }
 
 enum err micro_service_write_instance(struct text *out, const char *service,
                                       const struct instance *i)
 {
-    struct registration r = {.service = service,
-                             .version = i->version,
-                             .id = i->id,
-                             .address = i->address,
-                             .metadata = i->metadata,
-                             .weight = i->weight,
-                             .endpoints = i->endpoints};
+    add_begin(out, service, i);
+    add_node(out, i);
+    text_addf(out, "]}");
+    return out->failed ? ERR_TOO_LARGE : ERR_OK;
+}
 
-    return micro_service_write(out, &r);
+enum err micro_service_write(struct text *out, const struct registration *r)
+{
+    struct instance i = registration_instance(r);
+
+    return micro_service_write_instance(out, r->service, &i);
+}
+
+static int by_version(const void *a, const void *b)
+{
+    const struct instance *const *x = a, *const *y = b;
+    int order =
+        strcmp((*x)->version ? (*x)->version : "", (*y)->version ? (*y)->version : "");
+
+    return order ? order : *x < *y ? -1 : *x > *y;
+}
+
+static void add_versions(struct text *out, const char *service,
+                         const struct instance *const *sorted, uint32_t count)
+{
+    for (uint32_t at = 0; at < count; at++) {
+        bool begins =
+            at == 0 || strcmp(sorted[at]->version ? sorted[at]->version : "",
+                              sorted[at - 1]->version ? sorted[at - 1]->version : "");
+
+        if (begins && at > 0)
+            text_addf(out, "]},");
+        if (begins)
+            add_begin(out, service, sorted[at]);
+        else
+            text_addf(out, ",");
+        add_node(out, sorted[at]);
+    }
+    if (count > 0)
+        text_addf(out, "]}");
+}
+
+enum err micro_service_write_versions(struct text *out, const char *service,
+                                      const struct instance *instances, uint32_t count)
+{
+    const struct instance **sorted = malloc((count + 1) * sizeof(*sorted));
+
+    if (!sorted)
+        return ERR_NO_MEMORY;
+    for (uint32_t at = 0; at < count; at++)
+        sorted[at] = &instances[at];
+    qsort(sorted, count, sizeof(*sorted), by_version);
+    add_versions(out, service, sorted, count);
+    free(sorted);
+    return out->failed ? ERR_TOO_LARGE : ERR_OK;
 }
 
 /* Reading */

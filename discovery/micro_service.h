@@ -40,6 +40,9 @@ enum err micro_service_write(struct text *out, const struct registration *r);
 /* The same of an instance that is known. */
 enum err micro_service_write_instance(struct text *out, const char *service,
                                       const struct instance *i);
+/* One Service for each version there is, with all its nodes, between commas; none: nothing. */
+enum err micro_service_write_versions(struct text *out, const char *service,
+                                      const struct instance *instances, uint32_t count);
 /* ERR_BAD_RECORD, ERR_TOO_LARGE (RECORD_LIMIT): then `s` is empty and w says why. A service without nodes is fine. */
 enum err micro_service_read(struct micro_service *s, struct slice json, struct why *w);
 enum err micro_service_read_json(struct micro_service *s, json_t *root, struct why *w);
@@ -56,7 +59,7 @@ json_t *micro_json_member(const json_t *object, const char *name);
 enum err micro_text_read(const char **out, const json_t *object, const char *name,
                          struct memory *m, struct why *w);
 /* {"protocol":"http","weight":"3",...}: a node's metadata. */
-void micro_metadata_write(struct text *out, const struct registration *r);
+void micro_metadata_write(struct text *out, const struct instance *i);
 /* Fills i->metadata and i->weight from an object of texts (NULL: none), in `m`. */
 enum err micro_metadata_read(struct instance *i, const json_t *object, struct memory *m,
                              struct why *w);

@@ -208,8 +208,8 @@ enum err kept_watch_address(struct kept *k)
 
     if (k->probe)
         return ERR_OK;
-    return probe_open(&k->probe, &c->loop, &c->random, &checks, &kept_record(k)->address, 1,
-                      &probe_events, k);
+    return probe_open(&k->probe, &c->loop, &c->random, &checks, &kept_record(k)->address,
+                      1, &probe_events, k);
 }
 
 /* ---- one more ---- */
