@@ -1,0 +1,125 @@
+"""The proxy does what its modes say."""
+
+import contextlib
+import select
+import socket
+import time
+
+import pytest
+
+from scenario.lib import Upstream, eventually, ok
+
+from .faults import FaultProxy
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture
+def upstream():
+    u = Upstream(ok("hello"))
+    yield u
+    u.stop()
+
+
+@pytest.fixture
+def proxy(upstream):
+    with FaultProxy(upstream.port) as p:
+        yield p
+
+
+@pytest.fixture
+def connect(proxy):
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(socket.create_connection(("127.0.0.1", proxy.port), 5))
+
+
+def ask(connection):
+    connection.sendall(REQUEST)
+    return connection.recv(65536)
+
+
+def is_silent(connection, seconds=0.2):
+    return not select.select([connection], [], [], seconds)[0]
+
+
+def is_reset(connection):
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def refuses(proxy):
+    try:
+        socket.create_connection(("127.0.0.1", proxy.port), 5).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+def test_passes_and_passes_again(proxy, connect):
+    assert ask(connect()).endswith(b"hello")
+    proxy.set("silent")
+    proxy.set("pass")
+    assert ask(connect()).endswith(b"hello")
+
+
+def test_refuses(proxy, connect):
+    old = connect()
+    ask(old)
+    proxy.set("refuse")
+    assert refuses(proxy) and is_reset(old)
+
+
+def test_resets(proxy, connect):
+    proxy.set("reset")
+    assert is_reset(connect())
+
+
+def test_answers_garbage(proxy, connect):
+    old = connect()
+    ask(old)
+    proxy.set("garbage")
+    assert b"hello" not in old.recv(65536)
+    assert b"hello" not in ask(connect())
+
+
+def test_is_silent(proxy, connect):
+    old = connect()
+    ask(old)
+    proxy.set("silent")
+    assert is_reset(old)
+    new = connect()
+    new.sendall(REQUEST)
+    assert is_silent(new)
+
+
+def test_half_open_connections_stay_lost(proxy, connect):
+    old = connect()
+    ask(old)
+    proxy.set("half_open")
+    old.sendall(REQUEST)
+    new = connect()
+    new.sendall(REQUEST)
+    assert is_silent(old) and is_silent(new, 0)
+    proxy.set("pass")
+    assert ask(connect()).endswith(b"hello")
+    assert is_silent(old)
+
+
+def test_is_slow_on_open_connections_too(proxy, connect):
+    old = connect()
+    ask(old)
+    proxy.set("slow", seconds=0.2)
+    begin = time.monotonic()
+    assert ask(old).endswith(b"hello")
+    assert time.monotonic() - begin >= 0.4
+
+
+def test_flaps(proxy):
+    proxy.set("flap", period=0.1)
+    for _ in range(2):
+        eventually(lambda: refuses(proxy), "a refusal")
+        eventually(lambda: not refuses(proxy), "a connection")
+    proxy.set("pass")
+    assert not refuses(proxy)
