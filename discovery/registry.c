@@ -1,6 +1,7 @@
 #include "discovery/registry.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/nearest.h"
 #include "discovery/registry_options.h"
@@ -139,4 +140,12 @@ struct instance registration_instance(const struct registration *r)
                              .draining = r->draining,
                              .metadata = r->metadata,
                              .endpoints = r->endpoints};
+}
+
+bool registration_equals(const struct registration *a, const struct registration *b)
+{
+    struct instance x = registration_instance(a), y = registration_instance(b);
+
+    return strcmp(a->service, b->service) == 0 && a->ttl_ms == b->ttl_ms &&
+           a->heartbeat_ms == b->heartbeat_ms && instance_equals(&x, &y);
 }

@@ -180,6 +180,8 @@ void registry_close(struct registry *r, void (*closed)(struct registry *r));
 void registry_free(struct registry *r);
 /* The instance a registration makes: its texts are lent. */
 struct instance registration_instance(const struct registration *r);
+/* Would the record be the same, and kept the same way? */
+bool registration_equals(const struct registration *a, const struct registration *b);
 /* All schemes, for help and completion; NULL-terminated. */
 const char *const *registry_schemes(void);
 

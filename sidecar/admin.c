@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sidecar/admin_micro.h"
 #include "sidecar/admin_parts.h"
 #include "sidecar/guard.h"
 
@@ -213,6 +214,7 @@ enum err admin_open(struct admin **out, struct control *c, struct ports *ports,
     list_init(&a->lookups);
     list_init(&a->watchers);
     list_init(&a->leases);
+    list_init(&a->micro_watchers);
     timer_init(&a->late, admin_services_late);
     server_open(&a->server, &c->loop);
     server_open(&a->probes, &c->loop);
@@ -223,8 +225,10 @@ enum err admin_open(struct admin **out, struct control *c, struct ports *ports,
 
 void admin_notify(struct admin *a, const char *service)
 {
-    if (!a->closing)
-        admin_services_changed(a, service);
+    if (a->closing)
+        return;
+    admin_services_changed(a, service);
+    admin_micro_changed(a, service);
 }
 
 void admin_drain(struct admin *a, uint64_t within_ms)
@@ -245,8 +249,11 @@ void admin_leases_gone(struct admin *a)
 {
     if (!a->closing || a->open_servers)
         return;
-    a->open_servers = 2;
+    a->open_servers = a->micro_open ? 3 : 2;
     admin_services_close(a);
+    admin_micro_close(a);
+    if (a->micro_open)
+        server_close(&a->micro, GRACE_MS, on_server_closed);
     server_close(&a->server, GRACE_MS, on_server_closed);
     server_close(&a->probes, GRACE_MS, on_server_closed);
 }

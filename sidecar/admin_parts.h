@@ -4,7 +4,8 @@
  *   admin_state.c    live, ready, startup, health, config, reload, drain, the page
  *   admin_reports.c  what the workers know: metrics, stats, pools, explain
  *   admin_services.c what the catalog knows, at once or as it changes
- *   admin_leases.c   records kept alive for others
+ *   admin_leases.c   records kept alive for others (admin_kept.c)
+ *   admin_micro.c    the API of the micro toolchain's sidecar
  *   admin_reply.c    answers
  *
  * A request that is answered later is an object with an `answer_later` in front: it goes with the answer, or
@@ -23,9 +24,14 @@ enum { ADMIN_NAMES_LIMIT = 1000 }; /* services listed at once */
 struct admin {
     struct control *control;
     struct http_server server, probes;
-    struct list lookups;  /* requests that wait for lists */
-    struct list watchers; /* requests that are told of changes */
-    struct list leases;
+    struct list lookups;      /* requests that wait for lists */
+    struct list watchers;     /* requests that are told of changes */
+    struct list leases;       /* struct kept */
+    struct http_server micro; /* where calls of micro's API arrive, once there was one */
+    struct address micro_address;
+    struct list micro_watchers;
+    struct map micro_seen; /* by service: the list that watchers know of */
+    bool micro_open;
     struct timer late; /* a lookup has waited for long enough */
     unsigned open_servers;
     bool closing;

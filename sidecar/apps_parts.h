@@ -120,6 +120,5 @@ bool app_check_is_same(const struct app_check *c, const struct settings *s,
 /* apps_registration.c */
 void app_make_id(struct app *app);
 enum err app_make_registration(struct app *app);
-bool registration_equals(const struct registration *a, const struct registration *b);
 
 #endif

@@ -89,11 +89,3 @@ enum err app_make_registration(struct app *app)
     }
     return ERR_OK;
 }
-
-bool registration_equals(const struct registration *a, const struct registration *b)
-{
-    struct instance x = registration_instance(a), y = registration_instance(b);
-
-    return strcmp(a->service, b->service) == 0 && a->ttl_ms == b->ttl_ms &&
-           a->heartbeat_ms == b->heartbeat_ms && instance_equals(&x, &y);
-}

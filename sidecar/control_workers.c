@@ -1,10 +1,21 @@
 /* The workers, seen from the control loop: what they say, what they are asked, their start and their end. */
 #include <stdlib.h>
 
+#include "sidecar/admin_micro.h"
 #include "sidecar/control_parts.h"
 #include "sidecar/core/log.h"
 
 /* ---- what workers say ---- */
+
+/* Not in any registry: it is ourselves. */
+static void tell_micro(struct control *c)
+{
+    struct instance_list *list = c->admin ? admin_micro_list(c->admin) : NULL;
+
+    for (unsigned i = 0; list && i < c->worker_count; i++)
+        (void)worker_update(&c->workers[i], list);
+    instance_list_unref(list);
+}
 
 /* A list that is there already goes out again: this worker may be the second to ask. */
 static void on_want(void *owner, struct slice service)
@@ -15,6 +26,10 @@ static void on_want(void *owner, struct slice service)
 
     if (!c->catalog || c->ending)
         return;
+    if (slice_is(service, MICRO_SERVICE)) {
+        tell_micro(c);
+        return;
+    }
     e = catalog_want(c->catalog, service);
     list = catalog_get(c->catalog, service);
     if (e)

@@ -109,6 +109,12 @@ static enum err route_prana(struct route *r, struct slice query, const char **hi
     return name_service(r, parameter(query, SLICE("vip")), hint);
 }
 
+/* /registry, with a query or without */
+static bool is_micro(struct slice path)
+{
+    return slice_is(slice_first(path, slice_find(path, '?')), "/registry");
+}
+
 static enum err route_path(struct route *r, const struct gateway *g, struct slice path,
                            const char **hint)
 {
@@ -121,6 +127,12 @@ static enum err route_path(struct route *r, const struct gateway *g, struct slic
         return route_dapr(r, slice_after(path, dapr.size), hint);
     if ((g->compat & COMPAT_PRANA) && slice_starts_with(path, prana))
         return route_prana(r, slice_after(path, prana.size), hint);
+    if ((g->compat & COMPAT_MICRO) && is_micro(path)) {
+        r->form = ROUTE_HEADER;
+        r->service = SLICE("_micro");
+        set_rest(r, path);
+        return ERR_OK;
+    }
     if (path.size < 2 || path.base[0] != '/')
         return refuse(ERR_NO_ROUTE, hint, hint_root);
     inside = slice_after(path, 1);

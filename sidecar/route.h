@@ -10,6 +10,7 @@
  *   host    Host: orders.localhost[:port] or orders.csidecar        target untouched
  *   path    /orders/items/7?x=1                                     target: /items/7?x=1
  *   own     /_csidecar/...                                          our own API
+ *   micro   /registry?service=orders (compat)                       target untouched, to ourselves
  *   prana   /proxy?vip=orders&path=/items/7 (compat)                target: the path, decoded
  *   egress  GET http://example.com/ (egress: true)                  target: path and query
  *

@@ -32,7 +32,11 @@ static struct upstream *upstream_new(struct service *s, const struct instance *i
     u->address = i->address;
     u->index = i->index;
     u->idle_limit_ms = s->policy->pool.idle_timeout;
-    u->host_size = (uint8_t)strlen(address_format(&u->address, u->host));
+    if (address_is_path(&u->address)) /* a path is no host (RFC 9110 §7.2) */
+        strcpy(u->host, "localhost");
+    else
+        address_format(&u->address, u->host);
+    u->host_size = (uint8_t)strlen(u->host);
     list_init(&u->idle);
     return u;
 }

@@ -217,8 +217,6 @@ static enum err finish_rest(struct finish *f)
         if (strcmp(s->compat.items[i], "prana") == 0)
             s->compat_flags |= COMPAT_PRANA;
     }
-    if (s->compat_flags & COMPAT_MICRO)
-        return settings_refuse(f, "compat", "micro is not supported yet");
     return ERR_OK;
 }
 

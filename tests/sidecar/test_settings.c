@@ -350,7 +350,6 @@ TEST(a_drop_in_hides_no_service)
     assert_int_equal(s->compat_flags, COMPAT_DAPR | COMPAT_PRANA);
     refuses("compat: [prana]\nservices: {proxy: {}}",
             "t.yaml:2:19: services.proxy: compat prana takes this name");
-    refuses("compat: [micro]", "t.yaml:1:9: compat: micro is not supported yet");
 }
 
 TEST(names_of_services_do_as_path_segments)
