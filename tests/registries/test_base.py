@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .base import HERE, Process, Server, ServerError, wait_until
+from .base import HERE, Process, Server, ServerError, names, server_class, wait_until
 
 
 def is_gone(pid):
@@ -66,3 +66,8 @@ def test_serve_obeys_and_ends():
 
 def test_serve_says_that_there_is_no_such_server():
     assert serve("nonsense", "")[0].startswith("error ")
+
+
+def test_every_backend_with_a_server_here_is_found():
+    assert {"file", "local"} <= set(names())
+    assert all(server_class(name).name == name for name in names())
