@@ -5,6 +5,8 @@
 #include "sidecar/core/log.h"
 
 enum { FIRST_MS = 1000, LAST_MS = 30 * 1000, LOCAL_LAST_MS = 2000, JITTER = 20 };
+/* After so long an outage the first word of a registry ends the waiting of all who were to ask it again. */
+enum { OUTAGE_MS = 3000, SPREAD_MS = 1000 };
 
 static void on_names_retry(struct timer *t);
 
@@ -102,12 +104,32 @@ void member_unuse(struct member *m)
     close_if_unused(m);
 }
 
+void member_hasten(struct member *m, struct timer *t)
+{
+    struct clock *clock = &m->catalog->loop->clock;
+    uint64_t wait = random_below(m->catalog->random, SPREAD_MS);
+
+    if (!timer_active(t) || t->due <= clock_now(clock) + wait)
+        return;
+    timer_stop(t, clock);
+    timer_start(t, clock, wait);
+}
+
+static void recovered(struct member *m)
+{
+    log_info("registry.recovered", "registry=%s", member_url(m));
+    if (loop_now(m->catalog->loop) - m->since_ms < OUTAGE_MS)
+        return;
+    member_hasten(m, &m->names_retry);
+    map_each(at, &m->catalog->services) service_hasten(at->value, m);
+}
+
 static void set_reachable(struct member *m, bool reachable)
 {
     if (m->heard && m->reachable == reachable)
         return;
     if (reachable && m->heard)
-        log_info("registry.recovered", "registry=%s", member_url(m));
+        recovered(m);
     if (!reachable)
         log_warn("registry.failed", "registry=%s reason=\"%s\"", member_url(m), m->error);
     m->reachable = reachable;

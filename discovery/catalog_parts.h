@@ -114,6 +114,8 @@ void member_failed(struct member *m, enum err e, const struct why *why);
 bool member_can(const struct member *m, enum registry_ability ability);
 /* 1 s * 2^failures <= 30 s (2 s of a local one), ±20 %. */
 uint64_t member_backoff(const struct member *m, unsigned failures);
+/* A timer that waits to ask it again: soon, but not all at once. */
+void member_hasten(struct member *m, struct timer *t);
 const char *member_url(const struct member *m);
 void member_watch_names(struct member *m);
 void member_names(struct member *m, const char *const *names, uint32_t count);
@@ -143,6 +145,8 @@ void service_touch(struct service *s);
 void service_recalled(struct service *s);
 /* Sources for the catalog's present members, in their order. */
 enum err service_follow_members(struct service *s);
+/* The member answers again: what failed there is asked for soon. */
+void service_hasten(struct service *s, struct member *m);
 /* Its time is up: nobody has wanted it for so long, or it has been without instances too long to be known. */
 void service_sweep(struct service *s, uint64_t now, uint64_t age_ms);
 

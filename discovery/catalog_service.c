@@ -125,6 +125,14 @@ enum err service_follow_members(struct service *s)
     return e;
 }
 
+void service_hasten(struct service *s, struct member *m)
+{
+    struct source *source = source_of(s, m);
+
+    if (source && source->failing && !source->impossible)
+        member_hasten(m, &source->timer);
+}
+
 static bool all_are(const struct service *s, bool (*claim)(const struct source *))
 {
     list_each(at, after, &s->sources) if (!claim(container_of(at, struct source,

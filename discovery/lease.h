@@ -6,6 +6,8 @@
  *      |                            '--' 1 s * 2^n <= 30 s ±20 %   | stop               | failed: back off, then PUTTING
  *      '----------- remove done ---------- REMOVING <--------------'
  *
+ * The back-off is never longer than a heartbeat.
+ *
  * One `lease` stands for a registration in all writing registries; each has a state machine of its own. A lost
  * record (registry restarted, TTL passed while the host slept) is found by the next heartbeat at the latest.
  * lease_stop() is idempotent, gives up after `stop_ms` and then says done anyway.

@@ -182,6 +182,17 @@ static void lost(struct slot *s)
     s->state = LEASE_ABSENT;
 }
 
+/* A put is no more to the registry than the renewal that would be due: once a heartbeat, however long it is away. */
+static uint64_t backoff(struct slot *s)
+{
+    uint64_t wait = member_backoff(s->member, s->failures++);
+    uint64_t heartbeat =
+        random_jitter(s->member->catalog->random, s->shared->registration.heartbeat_ms,
+                      HEARTBEAT_JITTER);
+
+    return wait < heartbeat ? wait : heartbeat;
+}
+
 static void failed(struct slot *s, enum operation op, enum err e, const struct why *why)
 {
     const char *text = why && why->text[0] ? why->text : err_text(e);
@@ -196,7 +207,7 @@ static void failed(struct slot *s, enum operation op, enum err e, const struct w
     member_failed(s->member, e, why);
     s->exists = s->exists || (op == OPERATION_PUT && e == ERR_TIMEOUT);
     s->state = op == OPERATION_REMOVE ? LEASE_REMOVING : LEASE_BACKING_OFF;
-    wait_for(s, member_backoff(s->member, s->failures++));
+    wait_for(s, backoff(s));
 }
 
 static void settle(struct slot *s, enum operation op, enum err e, const struct why *why)

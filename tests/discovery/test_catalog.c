@@ -148,6 +148,34 @@ TEST(a_failing_registry_is_asked_again_ever_more_rarely)
     assert_in_range(a->watches - before, 6, 11);
 }
 
+TEST(what_failed_is_asked_for_soon_when_one_was_answered_again)
+{
+    struct memory_server *a = open_one();
+
+    world_want("orders");
+    memory_break(a);
+    world_passes(10 * 60 * 1000);
+    a->away = false;
+    world_want("cart");
+    world_passes(1100);
+    assert_string_equal(world_list("orders"), "o1 o2 o3");
+}
+
+TEST(what_fails_while_others_are_answered_is_asked_for_no_sooner)
+{
+    struct memory_server *a = open_one();
+    unsigned before;
+
+    world_want("orders");
+    world_passes(5 * 1000);
+    memory_break(a);
+    a->away = false;
+    world_want("cart");
+    before = a->watches;
+    world_passes(500);
+    assert_int_equal(a->watches, before);
+}
+
 TEST(a_registry_that_fails_from_the_start_is_not_an_answer)
 {
     struct memory_server *a = open_one();
@@ -427,6 +455,8 @@ TESTS(RUN_WITH(knows_nothing_before_it_is_asked), RUN_WITH(lists_what_the_regist
       RUN_WITH(an_instance_keeps_its_place_and_holes_are_filled),
       RUN_WITH(an_outage_keeps_the_list_and_marks_it),
       RUN_WITH(a_failing_registry_is_asked_again_ever_more_rarely),
+      RUN_WITH(what_failed_is_asked_for_soon_when_one_was_answered_again),
+      RUN_WITH(what_fails_while_others_are_answered_is_asked_for_no_sooner),
       RUN_WITH(a_registry_that_fails_from_the_start_is_not_an_answer),
       RUN_WITH(a_registry_that_cannot_know_a_service_has_answered),
       RUN_WITH(nothing_is_told_before_all_registries_have_spoken),
