@@ -64,11 +64,11 @@ void nats_write_connect(struct text *out, const struct nats_login *l)
     text_addf(out, "}\r\n");
 }
 
-void nats_write_pub(struct text *out, const char *subject, struct slice reply,
+void nats_write_pub(struct text *out, struct slice subject, struct slice reply,
                     size_t size)
 {
-    text_addf(out, "PUB %s %.*s%s%zu\r\n", subject, (int)reply.size,
-              reply.size ? reply.base : "", reply.size ? " " : "", size);
+    text_addf(out, "PUB %.*s %.*s%s%zu\r\n", (int)subject.size, subject.base,
+              (int)reply.size, reply.size ? reply.base : "", reply.size ? " " : "", size);
 }
 
 void nats_write_sub(struct text *out, const char *subject, uint64_t sid)

@@ -93,8 +93,8 @@ struct nats_login {
 };
 
 void nats_write_connect(struct text *out, const struct nats_login *l);
-/* The line before the payload; after that comes CRLF. reply may be NULL. */
-void nats_write_pub(struct text *out, const char *subject, struct slice reply,
+/* The line before the payload; after that comes CRLF. reply may be empty. */
+void nats_write_pub(struct text *out, struct slice subject, struct slice reply,
                     size_t size);
 void nats_write_sub(struct text *out, const char *subject, uint64_t sid);
 void nats_write_unsub(struct text *out, uint64_t sid);

@@ -272,9 +272,9 @@ static void assert_written(const char *expected)
 
 TEST(writes_lines_as_the_protocol_has_them)
 {
-    nats_write_pub(&trail, "a.b", SLICE("_INBOX.x"), 5);
+    nats_write_pub(&trail, SLICE("a.b"), SLICE("_INBOX.x"), 5);
     assert_written("PUB a.b _INBOX.x 5\r\n");
-    nats_write_pub(&trail, "a.b", (struct slice){0}, 0);
+    nats_write_pub(&trail, SLICE("a.b"), (struct slice){0}, 0);
     assert_written("PUB a.b 0\r\n");
     nats_write_sub(&trail, "a.>", 12);
     assert_written("SUB a.> 12\r\n");
