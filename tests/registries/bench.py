@@ -21,7 +21,14 @@ from .base import popen
 
 CALL_EVERY_S = 0.25
 CALL_LIMIT_S = 40  # longer than csidecar may be stopped
+LOG_END = 4000
 FACTOR = 3 if "san" in binary() else 1  # a sanitized csidecar is slow
+
+
+class Beside(Sidecar):
+    """Dies with us, as the servers do."""
+
+    popen = staticmethod(popen)
 
 
 class Called(AssertionError):
@@ -151,11 +158,13 @@ class Bench:
 
     @contextlib.contextmanager
     def while_open(self, *things):
-        """They end with the block: complaints of one that ended well count, those after a failure do not."""
+        """They end with the block. Their complaints count when it went well; else their logs go with the error."""
         try:
             yield
-        except BaseException:
+        except BaseException as e:
             for thing in things:
+                if isinstance(thing, Sidecar):
+                    e.add_note("the log of %s ends:\n%s" % (thing.folder.name, thing.log()[-LOG_END:]))
                 with contextlib.suppress(Exception):
                     self.release(thing)
             raise
@@ -176,7 +185,7 @@ class Bench:
         if service:
             health = {"interval": "1s", "first_interval": "50ms", "timeout": "5s"}
             settings |= {"app": {"port": self.app.port, "health": health}, "version": "1.2.3", "metadata": {"zone": "eu-1"}}
-        return self.keep(Sidecar(folder, settings, environment={"XDG_RUNTIME_DIR": str(self.folder)})).start(wait)
+        return self.keep(Beside(folder, settings, environment={"XDG_RUNTIME_DIR": str(self.folder)})).start(wait)
 
     def register(self, service, ident, address=None):
         return self.keep(Registered(self, service, address or self.app.address, ident))

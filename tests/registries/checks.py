@@ -211,11 +211,11 @@ def resolves_anew(bench, s, fault):
 class Drill:
     """A sidecar that registers and resolves, calls through it, and a fault that comes and goes."""
 
-    def __init__(self, bench, fault, begin, end, url=None):
+    def __init__(self, bench, fault, begin, end, url=None, lasts=6):
         self.bench, self.fault, self.begin, self.end = bench, fault, begin, end
         self.service = "drill-" + fault
         self.sidecar = bench.sidecar(self.service if bench.kind.writes else None, url=url)
-        self.lasts = max(2 * bench.kind.ttl_s, 6)
+        self.lasts = max(2 * bench.kind.ttl_s, lasts)
 
     def round(self):
         """Seconds until all was right again."""
@@ -256,8 +256,8 @@ class Drill:
         return "right after %.1f s, %d calls, %+d KiB" % (max(took), self.caller.calls, grown)
 
 
-def drill(name, mode, **how):
-    """A check: that fault, by proxies before all ports."""
+def drill(name, mode, lasts=6, **how):
+    """A check: that fault, by proxies before all ports; it lasts two TTLs, and so many seconds at least."""
 
     def check(bench):
         ports = bench.server.ports
@@ -270,7 +270,7 @@ def drill(name, mode, **how):
                     proxy.set(mode, **how)
 
             url = bench.server.url_at([proxy.port for proxy in proxies])
-            return Drill(bench, name, lambda s: switch(mode, **how), lambda s: switch("pass"), url).run()
+            return Drill(bench, name, lambda s: switch(mode, **how), lambda s: switch("pass"), url, lasts).run()
 
     return check
 
@@ -331,7 +331,7 @@ CHECKS = {
     "garbage": (1, networked, drill("garbage", "garbage")),
     "silent": (1, networked, drill("silent", "silent")),
     "half-open": (1, networked, drill("half-open", "half_open")),
-    "slow by 5 s": (1, networked, drill("slow", "slow", seconds=5)),
+    "slow by 5 s": (1, networked, drill("slow", "slow", lasts=12, seconds=5)),
     "stopped": (1, anyone, stopped),
     "lost state": (2, restarted, lost),
     "outage": (2, away, outage),

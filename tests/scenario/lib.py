@@ -379,6 +379,8 @@ def merge(base, over):
 class Sidecar:
     """The real process, with a configuration, folders and ports of its own."""
 
+    popen = staticmethod(subprocess.Popen)
+
     def __init__(self, folder, settings, args=(), environment=None):
         self.folder = Path(folder)
         self.port, self.admin_port = free_port(), free_port()
@@ -404,7 +406,7 @@ class Sidecar:
     def start(self, wait=True):
         command = [binary(), "run", "-c", str(self.config), *self.args]
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(
+            self.process = self.popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment, cwd=self.folder
             )
         if wait:
