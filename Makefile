@@ -1,7 +1,7 @@
 # csidecar. `make` builds it, `make test` tests it, `make demo` shows it, `make help` lists the rest.
 
 VERSION  := 0.1.0
-PACKAGES  = libuv jansson yaml-0.1 zlib
+PACKAGES  = libuv jansson yaml-0.1 zlib libcares
 PREFIX   ?= /usr/local
 WARNINGS  = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Werror

@@ -220,7 +220,8 @@ static struct kept *take_out(struct admin *a, const struct registration *r)
     return k;
 }
 
-static void delete(struct admin *a, struct http_request *q, const struct micro_service *s)
+static void delete (struct admin *a, struct http_request *q,
+                    const struct micro_service *s)
 {
     struct kept *last = NULL;
 
