@@ -141,9 +141,9 @@ static enum err open_channel(struct dns *d, struct why *w)
                                    .tries = TRIES,
                                    .sock_state_cb = on_socket_state,
                                    .sock_state_cb_data = d};
-    int status = ares_init_options(&d->channel, &options,
-                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                                       ARES_OPT_SOCK_STATE_CB);
+    int status =
+        ares_init_options(&d->channel, &options,
+                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
 
     return status == ARES_SUCCESS
                ? ERR_OK

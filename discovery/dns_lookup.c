@@ -102,7 +102,8 @@ static void add_target(struct dns_lookup *l, const struct sockaddr *a, unsigned 
 {
     struct dns_target *targets, *t;
 
-    if (l->count == DNS_TARGETS_LIMIT || (a->sa_family != AF_INET && a->sa_family != AF_INET6))
+    if (l->count == DNS_TARGETS_LIMIT ||
+        (a->sa_family != AF_INET && a->sa_family != AF_INET6))
         return;
     if ((l->count & (l->count - 1)) == 0) {
         targets = realloc(l->targets, (l->count ? l->count * 2 : 1) * sizeof(*targets));
@@ -129,7 +130,8 @@ static void on_host(void *owner, int status, int timeouts, struct ares_addrinfo 
     (void)timeouts;
     if (l) {
         note(l, error_of(status), "DNS", ares_strerror(status));
-        for (struct ares_addrinfo_node *n = found ? found->nodes : NULL; n; n = n->ai_next) {
+        for (struct ares_addrinfo_node *n = found ? found->nodes : NULL; n;
+             n = n->ai_next) {
             keep_ttl(l, (uint64_t)(n->ai_ttl > 0 ? n->ai_ttl : 0));
             add_target(l, n->ai_addr, q->port, q->weight);
         }
@@ -140,7 +142,8 @@ static void on_host(void *owner, int status, int timeouts, struct ares_addrinfo 
         ares_freeaddrinfo(found);
 }
 
-static void ask_host(struct dns_lookup *l, const char *name, unsigned port, uint32_t weight)
+static void ask_host(struct dns_lookup *l, const char *name, unsigned port,
+                     uint32_t weight)
 {
     struct ares_addrinfo_hints hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = ARES_AI_NOSORT};

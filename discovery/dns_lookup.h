@@ -45,7 +45,8 @@ enum err dns_open(struct dns **d, struct loop *l, struct slice servers, struct w
 /* Every lookup has been answered or cancelled. closed(owner) comes later; the memory has gone then. */
 void dns_close(struct dns *d, void (*closed)(void *owner), void *owner);
 
-void dns_lookup_host(struct dns_lookup *l, struct dns *d, const char *name, unsigned port);
+void dns_lookup_host(struct dns_lookup *l, struct dns *d, const char *name,
+                     unsigned port);
 void dns_lookup_srv(struct dns_lookup *l, struct dns *d, const char *name);
 /* Harmless when none is under way. */
 void dns_lookup_cancel(struct dns_lookup *l);

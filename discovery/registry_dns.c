@@ -69,7 +69,8 @@ static unsigned without_repeats(struct dns_target *t, unsigned count)
 {
     unsigned kept = 0;
 
-    qsort(t, count, sizeof(*t), by_address);
+    if (count > 1)
+        qsort(t, count, sizeof(*t), by_address);
     for (unsigned i = 0; i < count; i++)
         if (kept == 0 || !address_equals(&t[kept - 1].address, &t[i].address))
             t[kept++] = t[i];
@@ -161,7 +162,8 @@ static void on_again(struct timer *t)
 }
 
 /* The template with the service in it. */
-static enum err fill_name(char out[DOMAIN_ROOM], const char *template, const char *service)
+static enum err fill_name(char out[DOMAIN_ROOM], const char *template,
+                          const char *service)
 {
     static const char place[] = "{service}";
     const char *at = strstr(template, place);

@@ -41,6 +41,8 @@ struct conformance {
     bool (*be_hostile)(unsigned n, const char *service);
     /* A record is lost when this long not renewed plus patience; false for registries with sweeps of minutes. */
     bool expires_slowly;
+    /* It knows addresses and nothing else: an instance's id is its address (DNS). */
+    bool addresses_only;
 };
 
 int conformance_run(const struct conformance *c);

@@ -264,7 +264,7 @@ static void prepare(struct publisher *p, const char *service, const char *id,
     *r = (struct registration){
         .service = service,
         .version = "1.2",
-        .id = id,
+        .id = suite->addresses_only ? address : id,
         .metadata = {&p->pair, 1},
         .weight = 3,
         .ttl_ms = suite->ttl_ms ? suite->ttl_ms : 300
@@ -447,6 +447,8 @@ TEST(hands_on_all_that_was_said)
     publish_in_sight();
     i = seen(&publisher);
     assert_true(address_equals(&i->address, &publisher.lease.registration.address));
+    if (suite->addresses_only)
+        return;
     assert_string_equal(i->version, "1.2");
     assert_string_equal(instance_metadata(i, "zone"), "eu-1");
 }
@@ -492,7 +494,7 @@ TEST(sees_an_instance_change)
 {
     struct instance i;
 
-    NEEDS(can_publish());
+    NEEDS(can_publish() && !suite->addresses_only);
     watch(&watcher, "orders");
     publish(&publisher, "orders", "orders-1", "127.0.0.1:1");
     until(sees, &publisher);
