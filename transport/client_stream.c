@@ -199,7 +199,8 @@ static const struct stream_events socket_events = {
 };
 
 /* The next address, if there is one, when this socket has closed. */
-static void give_up_address(struct client_stream_inside *i, enum err e, const char *reason)
+static void give_up_address(struct client_stream_inside *i, enum err e,
+                            const char *reason)
 {
     char text[ADDRESS_TEXT];
 
@@ -284,7 +285,8 @@ static enum err take_addresses(struct client_stream_inside *i, struct addrinfo *
 
 static void on_looked_up(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found)
 {
-    struct client_stream_inside *i = container_of(lookup, struct client_stream_inside, lookup);
+    struct client_stream_inside *i =
+        container_of(lookup, struct client_stream_inside, lookup);
     struct client_stream *s = i->stream;
     enum err e = ERR_CONNECT_FAILED;
 
@@ -354,7 +356,7 @@ enum err client_stream_init(struct client_stream *s, struct loop *l,
 {
     *s = (struct client_stream){
         .stream = {&client_stream_ops, events},
-        .loop = l
+          .loop = l
     };
     why_init(&s->why);
     s->inside = calloc(1, sizeof(*s->inside));

@@ -1,6 +1,9 @@
 #include "transport/http_client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#include "transport/http_connections_inside.h"
 
 enum {
     DEFAULT_LIMIT = 4 * 1024 * 1024,
@@ -8,9 +11,10 @@ enum {
     REQUEST_LIMIT = 256 * 1024
 };
 
-static struct http_call *call_of(struct stream *s)
+static struct http_connection *connection_of(struct stream *s)
 {
-    return container_of(s, struct http_call, socket.stream);
+    return container_of(container_of(s, struct client_stream, stream),
+                        struct http_connection, stream);
 }
 
 static struct http_call *call_of_reader(struct http_reader *r)
@@ -20,43 +24,91 @@ static struct http_call *call_of_reader(struct http_reader *r)
 
 /* --- the end, of which there is one --- */
 
-/* `answered` comes when the connection has closed. The first reason counts. */
+static void call_over(struct http_call *c)
+{
+    reader_fini(&c->reader);
+    free(c->scratch);
+    c->scratch = NULL;
+    c->connection = NULL;
+    c->answered_after_ms = loop_now(c->loop) - c->started;
+    if (c->result != ERR_OK)
+        c->status = 0;
+    c->answered(c, c->result);
+}
+
+static void on_told(struct timer *t)
+{
+    call_over(container_of(t, struct http_call, timer));
+}
+
+/* The connection is kept, or there was none: nothing has to close first. */
+static void tell_soon(struct http_call *c)
+{
+    timer_init(&c->timer, on_told);
+    timer_start(&c->timer, &c->loop->clock, 0);
+}
+
+/* `answered` comes when the connection has closed, or is somebody else's. The first reason counts. */
 static void call_end(struct http_call *c, enum err e)
 {
+    struct http_connection *connection = c->connection;
+
     if (!c->running)
         return;
     c->running = false;
     c->result = e;
     timer_stop(&c->timer, &c->loop->clock);
-    stream_close(&c->socket.stream);
+    if (connection && (e || !c->connections || !c->keep_alive)) {
+        stream_close(&connection->stream.stream);
+        return;
+    }
+    if (connection) {
+        connection->call = NULL;
+        http_connections_keep(c->connections, connection);
+    }
+    tell_soon(c);
 }
 
-/* Says what (the reader may have), or what the system or the table calls it; and to whom.
+static void format_server(const struct http_call *c, char out[HOST_LIMIT + 16])
+{
+    char text[ADDRESS_TEXT];
+
+    if (c->server)
+        snprintf(out, HOST_LIMIT + 16, "%.*s:%u", (int)c->server->host.size,
+                 c->server->host.base, c->server->port);
+    else
+        snprintf(out, HOST_LIMIT + 16, "%s", address_format(&c->to, text));
+}
+
+static bool connect_again(struct http_call *c, enum err e);
+
+/* Says what (the reader, or the stream, may have), or what the table calls it; and to whom.
  */
 static void call_fail(struct http_call *c, enum err e, const char *doing)
 {
-    char to[ADDRESS_TEXT];
+    char to[HOST_LIMIT + 16];
 
-    if (!c->running)
+    if (!c->running || connect_again(c, e))
         return;
     if (!c->why.text[0])
-        why(&c->why, e, "%s",
-            c->socket.error ? uv_strerror(c->socket.error) : err_text(e));
-    why_in(&c->why, "%s %s", doing, address_format(&c->to, to));
+        why(&c->why, e, "%s", err_text(e));
+    format_server(c, to);
+    why_in(&c->why, "%s %s", doing, to);
     call_end(c, e);
 }
 
 static void on_closed(struct stream *s)
 {
-    struct http_call *c = call_of(s);
+    struct http_connection *connection = connection_of(s);
+    struct http_call *c = connection->call;
 
-    reader_fini(&c->reader);
-    free(c->scratch);
-    c->scratch = NULL;
-    c->answered_after_ms = loop_now(c->loop) - c->started;
-    if (c->result != ERR_OK)
-        c->status = 0;
-    c->answered(c, c->result);
+    if (connection->store) {
+        http_connections_closed(connection);
+        return;
+    }
+    free(connection);
+    if (c)
+        call_over(c);
 }
 
 static void on_timeout(struct timer *t)
@@ -85,6 +137,7 @@ static enum err on_head(struct http_reader *r, const struct http_head *head)
     if (head->status < 200)
         return ERR_OK;
     c->status = head->status;
+    c->keep_alive = head->keep_alive && head->framing != BODY_TO_END;
     for (unsigned i = 0; i < head->count; i++) {
         text_add(&c->head_in, head->fields[i].name);
         text_add(&c->head_in, SLICE(": "));
@@ -121,25 +174,34 @@ static const struct http_reader_events reader_events = {
     .end = on_end,
 };
 
+/* A kept connection has nothing to say; more than the answer makes it unfit to be kept. */
 static void on_data(struct stream *s, struct slice bytes)
 {
-    struct http_call *c = call_of(s);
+    struct http_connection *connection = connection_of(s);
+    struct http_call *c = connection->call;
     size_t used;
 
-    while (c->running && bytes.size > 0) {
+    while (c && c->running && bytes.size > 0) {
         enum err e = reader_feed(&c->reader, bytes, &used, &c->why);
 
+        bytes = slice_after(bytes, used);
         if (e)
             call_fail(c, e, "the answer of");
-        bytes = slice_after(bytes, used);
     }
+    if (bytes.size > 0 && connection->store)
+        http_connections_lost(connection);
 }
 
 /* An answer without a length ends so; any other is cut short. */
 static void on_ended(struct stream *s, enum err e)
 {
-    struct http_call *c = call_of(s);
+    struct http_connection *connection = connection_of(s);
+    struct http_call *c = connection->call;
 
+    if (connection->store)
+        http_connections_lost(connection);
+    if (!c)
+        return;
     if (e == ERR_OK)
         reader_finish(&c->reader);
     if (c->status)
@@ -169,6 +231,13 @@ static void add_host(const struct http_call *c, struct text *out)
 
     if (c->host.size > 0)
         text_add(out, c->host);
+    else if (c->server && slice_find(c->server->host, ':') < c->server->host.size &&
+             c->server->host.base[0] != '[')
+        text_addf(out, "[%.*s]:%u", (int)c->server->host.size, c->server->host.base,
+                  c->server->port);
+    else if (c->server)
+        text_addf(out, "%.*s:%u", (int)c->server->host.size, c->server->host.base,
+                  c->server->port);
     else if (address_is_path(&c->to))
         text_add(out, SLICE("localhost"));
     else
@@ -183,8 +252,9 @@ static void build_request(const struct http_call *c, struct text *out)
     text_add(out, c->target);
     text_add(out, SLICE(" HTTP/1.1\r\nHost: "));
     add_host(c, out);
-    text_add(out, SLICE("\r\nUser-Agent: csidecar/" CSIDECAR_VERSION
-                        "\r\nConnection: close\r\n"));
+    text_add(out, SLICE("\r\nUser-Agent: csidecar/" CSIDECAR_VERSION "\r\n"));
+    if (!c->connections)
+        text_add(out, SLICE("Connection: close\r\n"));
     if (has_a_body(c))
         text_addf(out, "Content-Length: %zu\r\n", c->body.size);
     text_add(out, c->fields);
@@ -200,8 +270,8 @@ static void send_request(struct http_call *c)
 
     build_request(c, &head);
     if (!head.failed)
-        e = stream_writev(&c->socket.stream, (struct slice[]){text_slice(&head), c->body},
-                          2, NULL);
+        e = stream_writev(&c->connection->stream.stream,
+                          (struct slice[]){text_slice(&head), c->body}, 2, NULL);
     text_fini(&head);
     if (e == ERR_NO_MEMORY)
         call_fail(c, e, "calling");
@@ -217,11 +287,20 @@ static void start_timer(struct http_call *c, uint64_t limit_ms)
                     limit_ms > elapsed ? limit_ms - elapsed : 0);
 }
 
-static void on_connected(struct socket *s, enum err e)
+static uint64_t connect_limit(const struct http_call *c)
 {
-    struct http_call *c = container_of(s, struct http_call, socket);
+    if (c->connect_timeout_ms &&
+        (!c->timeout_ms || c->connect_timeout_ms < c->timeout_ms))
+        return c->connect_timeout_ms;
+    return c->timeout_ms;
+}
+
+static void on_connected(struct client_stream *s, enum err e)
+{
+    struct http_call *c = container_of(s, struct http_connection, stream)->call;
 
     if (e) {
+        c->why = s->why;
         call_fail(c, e, "connecting to");
         return;
     }
@@ -229,6 +308,91 @@ static void on_connected(struct socket *s, enum err e)
     c->connected_after_ms = loop_now(c->loop) - c->started;
     start_timer(c, c->timeout_ms);
     send_request(c);
+}
+
+/* --- connections --- */
+
+static void target_of(const struct http_call *c, struct client_target *target,
+                      char text[ADDRESS_TEXT])
+{
+    if (c->server) {
+        *target = *c->server;
+        return;
+    }
+    *target = (struct client_target){.port = address_port(&c->to)};
+    target->host = slice_of(address_is_path(&c->to) ? address_format(&c->to, text)
+                                                    : address_ip(&c->to, text));
+}
+
+static void key_of(struct http_connection_key *key, const struct client_target *target)
+{
+    snprintf(key->host, sizeof(key->host), "%.*s", (int)target->host.size,
+             target->host.base);
+    key->port = target->port;
+    key->tls = target->tls;
+}
+
+static enum err connect_new(struct http_call *c, const struct client_target *target,
+                            const struct http_connection_key *key)
+{
+    struct http_connection *connection = calloc(1, sizeof(*connection));
+    enum err e;
+
+    if (!connection)
+        return ERR_NO_MEMORY;
+    list_init(&connection->node);
+    connection->key = *key;
+    e = client_stream_init(&connection->stream, c->loop, &call_events);
+    if (e) {
+        free(connection);
+        return e;
+    }
+    connection->call = c;
+    c->connection = connection;
+    e = client_stream_connect(&connection->stream, target, on_connected);
+    if (e != ERR_LATER) {
+        c->why = connection->stream.why;
+        call_fail(c, e, "connecting to");
+    }
+    return ERR_LATER;
+}
+
+static enum err connect_call(struct http_call *c, bool may_be_kept)
+{
+    struct client_target target;
+    struct http_connection_key key;
+    char text[ADDRESS_TEXT];
+
+    target_of(c, &target, text);
+    key_of(&key, &target);
+    if (may_be_kept && c->connections)
+        c->connection = http_connections_take(c->connections, &key);
+    if (!c->connection)
+        return connect_new(c, &target, &key);
+    c->connection->call = c;
+    c->connected = true;
+    start_timer(c, c->timeout_ms);
+    send_request(c);
+    return ERR_LATER;
+}
+
+/* A kept connection that had gone meanwhile, which is nobody's fault: once more, on a new one. */
+static bool connect_again(struct http_call *c, enum err e)
+{
+    struct http_connection *old = c->connection;
+
+    if (e != ERR_UPSTREAM_RESET || !old || !old->was_kept || c->repeated ||
+        !reader_is_between(&c->reader))
+        return false;
+    c->repeated = true;
+    old->call = NULL;
+    c->connection = NULL;
+    stream_close(&old->stream.stream);
+    c->connected = false;
+    start_timer(c, connect_limit(c));
+    if (connect_call(c, false) != ERR_LATER)
+        call_end(c, ERR_NO_MEMORY);
+    return true;
 }
 
 /* Nothing that would end a line, or a word, early. */
@@ -266,19 +430,12 @@ static void call_init(struct http_call *c, struct loop *l)
     c->status = 0;
     c->connected_after_ms = c->answered_after_ms = 0;
     c->result = ERR_OK;
-    c->connected = false;
+    c->connected = c->keep_alive = c->repeated = false;
+    c->connection = NULL;
     why_init(&c->why);
     text_init(&c->body_in, c->limit ? c->limit : DEFAULT_LIMIT);
     text_init(&c->head_in, HEAD_IN_LIMIT);
     timer_init(&c->timer, on_timeout);
-}
-
-static uint64_t connect_limit(const struct http_call *c)
-{
-    if (c->connect_timeout_ms &&
-        (!c->timeout_ms || c->connect_timeout_ms < c->timeout_ms))
-        return c->connect_timeout_ms;
-    return c->timeout_ms;
 }
 
 enum err http_call_start(struct http_call *c, struct loop *l)
@@ -295,11 +452,10 @@ enum err http_call_start(struct http_call *c, struct loop *l)
     c->running = true;
     reader_init(&c->reader, HTTP_RESPONSES, &reader_events, c->scratch);
     reader_expect(&c->reader, http_method(c->method));
-    socket_init(&c->socket, l, &call_events);
     start_timer(c, connect_limit(c));
-    e = socket_connect(&c->socket, &c->to, on_connected);
+    e = connect_call(c, true);
     if (e != ERR_LATER)
-        call_fail(c, e, "connecting to");
+        call_end(c, e);
     return ERR_LATER;
 }
 

@@ -51,14 +51,16 @@ struct http_call {
 
     /* Its own. */
     struct loop *loop;
-    struct socket socket;
+    struct http_connection *connection;
     struct http_reader reader;
     struct http_scratch *scratch;
-    struct timer timer;
+    struct timer timer; /* of the limit, then of telling */
     enum err result;
     uint64_t started;
     bool connected;
-    bool running; /* started, and nothing has ended it */
+    bool running;    /* started, and nothing has ended it */
+    bool keep_alive; /* as the answer's head said */
+    bool repeated;   /* on a new connection, since a kept one had gone */
 };
 
 /* ERR_LATER, or an error at once (then `answered` does not come): ERR_BAD_VALUE when what
