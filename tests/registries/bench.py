@@ -130,7 +130,8 @@ class Bench:
         # Two that all checks share: somebody to call, and somebody who looks.
         self.offer("steady")
         self.observer = self.sidecar()
-        eventually(lambda: self.sees("steady"), "a service at the observer", 20 * FACTOR)
+        with self.telling(*self.open):
+            eventually(lambda: self.sees("steady"), "a service at the observer", 20 * FACTOR)
 
     def keep(self, thing):
         with self.lock:
@@ -157,14 +158,24 @@ class Bench:
         thing.stop()
 
     @contextlib.contextmanager
-    def while_open(self, *things):
-        """They end with the block. Their complaints count when it went well; else their logs go with the error."""
+    def telling(self, *things):
+        """The logs of sidecars go with an error."""
         try:
             yield
         except BaseException as e:
             for thing in things:
                 if isinstance(thing, Sidecar):
                     e.add_note("the log of %s ends:\n%s" % (thing.folder.name, thing.log()[-LOG_END:]))
+            raise
+
+    @contextlib.contextmanager
+    def while_open(self, *things):
+        """They end with the block. Their complaints count when it went well."""
+        try:
+            with self.telling(*things):
+                yield
+        except BaseException:
+            for thing in things:
                 with contextlib.suppress(Exception):
                     self.release(thing)
             raise
@@ -181,7 +192,7 @@ class Bench:
         folder.mkdir()
         registry = {"url": url or self.url, "ttl": "%ss" % self.kind.ttl_s, "heartbeat": "%ss" % self.kind.heartbeat_s}
         settings = {"name": service or "nobody", "registry": registry | self.kind.settings.get("registry", {}),
-                    "state": {"max_age": "0s"}, **more}
+                    "state": {"max_age": "0s"}, "advertise": "127.0.0.1", "log": {"access": False}, **more}
         if service:
             health = {"interval": "1s", "first_interval": "50ms", "timeout": "5s"}
             settings |= {"app": {"port": self.app.port, "health": health}, "version": "1.2.3", "metadata": {"zone": "eu-1"}}
