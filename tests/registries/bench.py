@@ -122,6 +122,7 @@ class Bench:
         self.server, self.kind = server, type(server)
         self.folder = Path(tempfile.mkdtemp(prefix="csidecar-bench-%s-" % server.name))
         self.number, self.lock, self.open = 0, threading.Lock(), []
+        self.changing = threading.Lock()  # the server's own tools: one at a time
         self.app = self.keep(App())
         self.url = server.url
         self.environment = clean_environment(
@@ -208,14 +209,18 @@ class Bench:
         """The app is registered under that name, for good, by a sidecar or as the registry's readers have it."""
         if self.kind.writes:
             return self.sidecar(service)
-        self.server.publish(service, [self.instance(service + "-1")])
+        self.publish(service, [self.instance(service + "-1")])
         return None
+
+    def publish(self, service, instances):
+        with self.changing:
+            self.server.publish(service, instances)
 
     def offer_late(self, service, ident="late"):
         """Without a sidecar; what has to be released to take it back."""
         if self.kind.writes:
             return [self.register(service, ident)]
-        self.server.publish(service, [self.instance(ident)])
+        self.publish(service, [self.instance(ident)])
         return []
 
     def instance(self, ident, address=None, **more):

@@ -81,8 +81,9 @@ def register(bench):
     return "found after %.1f s" % after
 
 
-def has(zone):
-    return lambda instances: [i for i in instances if i["metadata"].get("zone") == zone]
+def has(**values):
+    """One of a list has these: an address, or metadata."""
+    return lambda instances: any(all((i | i["metadata"]).get(k) == v for k, v in values.items()) for i in instances)
 
 
 class Changes:
@@ -93,24 +94,28 @@ class Changes:
         self.watch = bench.watch("changing")
         eventually(lambda: self.watch.said, "the first list", 20)
 
-    def publish(self, *zones):
-        self.bench.server.publish("changing", [self.bench.instance("one", metadata={"zone": z}) for z in zones])
+    def publish(self, *addresses):
+        """Not all have metadata."""
+        self.bench.publish("changing", [self.bench.instance("one", a) for a in addresses])
+        return has(address=addresses[0]) if addresses else None
 
     def add(self):
+        seen = has(zone="eu-1")
         if self.writes:
             self.sidecar = self.bench.sidecar("changing", wait=False)
         else:
-            self.publish("eu-1")
-        return self.watch.until(has(zone="eu-1"), "the new instance", self.patience)
+            seen = self.publish(self.bench.app.address)
+        return self.watch.until(seen, "the new instance", self.patience)
 
     def change(self):
+        seen = has(zone="eu-2")
         if self.writes:
             settings = json.loads(self.sidecar.settings)
             self.sidecar.config.write_text(json.dumps(settings | {"metadata": {"zone": "eu-2"}}))
             self.sidecar.process.send_signal(signal.SIGHUP)
         else:
-            self.publish("eu-2")
-        return self.watch.until(has(zone="eu-2"), "its new metadata", self.patience)
+            seen = self.publish("127.0.0.1:%d" % (self.bench.app.port + 1))
+        return self.watch.until(seen, "its new metadata or address", self.patience)
 
     def remove(self):
         if self.writes:
@@ -178,8 +183,9 @@ def hostile(bench):
     with bench.while_open(s, *good):
         bench.until_seen("prey", 5 + bench.kind.sees_s, s)
         count = 0
-        while bench.server.hostile(count, "prey"):
-            count += 1
+        with bench.changing:
+            while bench.server.hostile(count, "prey"):
+                count += 1
         assert count, "no hostile record"
         eventually(lambda: NAMED.search(s.log()), "their names in the log", 10 + bench.kind.sees_s)
         more = bench.offer_late("prey", "two") if bench.kind.writes else []
