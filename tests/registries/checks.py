@@ -222,10 +222,11 @@ def settled(bench, service, since):
 
 
 def resolves_anew(bench, s, fault):
-    """The lists are alive, too: somebody new is found."""
-    late = bench.offer_late("late-" + fault)
+    """The lists are alive, too: seconds until somebody new is found."""
+    late, begin = bench.offer_late("late-" + fault), time.monotonic()
     with bench.while_open(*late):
         eventually(lambda: bench.call(s, "late-" + fault) == 200, "a new service after the fault", (20 + bench.kind.sees_s) * FACTOR)
+        return time.monotonic() - begin
 
 
 class Drill:
@@ -271,9 +272,10 @@ class Drill:
                 took += [self.round() for _ in range(ROUNDS - 1)]
                 if self.bench.kind.writes:
                     took.append(settled(self.bench, self.service, self.ended))
-                resolves_anew(self.bench, self.sidecar, self.fault)
+                new = resolves_anew(self.bench, self.sidecar, self.fault)
                 grown = self.no_growth(before)
-        return "right after %.1f s, %d calls, %+d KiB" % (max(took), self.caller.calls, grown)
+        registered = "registered after %.1f s, " % max(took) if self.bench.kind.writes else ""
+        return "%snew service after %.1f s, %d calls, %+d KiB" % (registered, new, self.caller.calls, grown)
 
 
 def drill(name, mode, lasts=6, **how):
@@ -283,7 +285,7 @@ def drill(name, mode, lasts=6, **how):
         ports = bench.server.ports
         assert ports, "the class names no ports to break"
         with contextlib.ExitStack() as stack:
-            proxies = [stack.enter_context(FaultProxy(port)) for port in ports]
+            proxies = [stack.enter_context(FaultProxy(port, udp=bench.kind.udp)) for port in ports]
 
             def switch(mode, **how):
                 for proxy in proxies:
@@ -336,7 +338,8 @@ def outage(bench):
             with bench.while_open(*late):
                 eventually(lambda: bench.call(s, "late-outage") == 200, "a new service", (40 + bench.kind.sees_s) * FACTOR)
             listed = time.monotonic() - begin
-    return "%d calls, registered after %.1f s, lists after %.1f s" % (caller.calls, took, listed)
+    registered = "registered after %.1f s, " % took if bench.kind.writes else ""
+    return "%snew service after %.1f s, %d calls" % (registered, listed, caller.calls)
 
 
 # name | phase | who can | what it does

@@ -15,12 +15,16 @@ class Dns(Server):
     name = "dns"
     writes = False
     expires = False
-    networked = False  # by UDP, and by TCP only what is long
+    udp = True
     sees_s = 1.5  # records have a TTL of a second
 
     @property
     def url(self):
         return "dns://127.0.0.1:%d?srv=_{service}._tcp.test&max_ttl=1s" % self.port
+
+    @property
+    def ports(self):
+        return [self.port]
 
     def start(self):
         self.port = free_port()

@@ -1,4 +1,4 @@
-"""A TCP proxy before a server's port, and what can go wrong there, switched while it runs.
+"""A proxy before a server's port, by TCP and where asked by UDP, and what can go wrong there, switched while it runs.
 
     with FaultProxy(server.ports[0]) as proxy:
         proxy.set("half_open")
@@ -11,6 +11,8 @@
     half_open  open connections lose all bytes both ways and are never ended by us, not even later; new ones are silent
     slow       each direction of each connection is late by `seconds`
     flap       `period` seconds of pass, then as many of refuse, and so on
+
+By UDP there are no connections: reset, silent and half_open are datagrams that get lost.
 
 One thread for all proxies of a process.
 """
@@ -92,7 +94,7 @@ class Connection:
 
     async def late(self):
         if self.mode == "slow":
-            await asyncio.sleep(self.proxy.seconds)
+            await self.proxy.late()
 
     async def relay(self):
         reader, self.server = await asyncio.open_connection("127.0.0.1", self.proxy.target)
@@ -158,9 +160,54 @@ class Connection:
                 await self.answer_rubbish()
 
 
+class Datagrams(asyncio.DatagramProtocol):
+    """The UDP side of a proxy."""
+
+    def __init__(self, proxy):
+        self.proxy, self.clients = proxy, {}
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, client):
+        mode = self.proxy.mode
+        if mode == "garbage":
+            self.transport.sendto(random.choice(RUBBISH + [data, data[:12], data[:2] + bytes(10)]), client)
+        elif mode in ("pass", "slow"):
+            asyncio.create_task(self.forward(data, client))
+
+    async def forward(self, data, client):
+        if client not in self.clients:
+            self.clients[client] = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: Back(self, client), remote_addr=("127.0.0.1", self.proxy.target))
+        await self.proxy.late()
+        self.clients[client][0].sendto(data)
+
+    def end(self):
+        for transport, _ in self.clients.values():
+            transport.close()
+        self.transport.close()
+
+
+class Back(asyncio.DatagramProtocol):
+    """What the server says to one client of Datagrams."""
+
+    def __init__(self, datagrams, client):
+        self.datagrams, self.client = datagrams, client
+
+    def datagram_received(self, data, server):
+        if self.datagrams.proxy.mode in ("pass", "slow"):
+            asyncio.create_task(self.back(data))
+
+    async def back(self, data):
+        await self.datagrams.proxy.late()
+        self.datagrams.transport.sendto(data, self.client)
+
+
 class FaultProxy:
-    def __init__(self, target, port=None):
+    def __init__(self, target, port=None, udp=False):
         self.target, self.port = target, port or free_port()
+        self.udp, self.datagrams = udp, None
         self.mode, self.seconds = "refuse", 0
         self.connections, self.accepted, self.listener, self.flapping = set(), 0, None, None
         self.set("pass")
@@ -190,6 +237,10 @@ class FaultProxy:
         else:
             await self.switch(mode)
 
+    async def late(self):
+        if self.mode == "slow":
+            await asyncio.sleep(self.seconds)
+
     async def end_all(self):
         for connection in list(self.connections):
             connection.end()
@@ -205,10 +256,15 @@ class FaultProxy:
         if mode == "refuse" and self.listener:
             self.listener.close()
             self.listener = None
+            if self.datagrams:
+                self.datagrams.end()
         for connection in list(self.connections):
             await connection.switch(mode)
         if mode != "refuse" and not self.listener:
             self.listener = await asyncio.start_server(self.accept, "127.0.0.1", self.port, limit=READ)
+            if self.udp:
+                _, self.datagrams = await asyncio.get_running_loop().create_datagram_endpoint(
+                    lambda: Datagrams(self), local_addr=("127.0.0.1", self.port))
 
     async def accept(self, reader, writer):
         self.accepted += 1

@@ -130,3 +130,37 @@ def test_flaps(proxy):
         eventually(lambda: not refuses(proxy), "a connection")
     proxy.set("pass")
     assert not refuses(proxy)
+
+
+@pytest.fixture
+def datagrams():
+    """(a client's socket, the server's, the proxy between them)"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        server.bind(("127.0.0.1", 0))
+        with FaultProxy(server.getsockname()[1], udp=True) as proxy:
+            client.connect(("127.0.0.1", proxy.port))
+            server.settimeout(5)
+            client.settimeout(5)
+            yield client, server, proxy
+
+
+def test_datagrams_pass_both_ways(datagrams):
+    client, server, _ = datagrams
+    client.send(b"ping")
+    data, sender = server.recvfrom(100)
+    server.sendto(data + b" pong", sender)
+    assert client.recv(100) == b"ping pong"
+
+
+def test_datagrams_get_lost_are_refused_and_answered_by_rubbish(datagrams):
+    client, server, proxy = datagrams
+    proxy.set("silent")
+    client.send(b"ping")
+    assert is_silent(server) and is_silent(client, 0)
+    proxy.set("garbage")
+    client.send(b"ping")
+    assert client.recv(65536) and is_silent(server, 0)
+    proxy.set("refuse")
+    client.send(b"ping")
+    with pytest.raises(ConnectionRefusedError):
+        client.recv(100)
