@@ -204,7 +204,11 @@ static void on_ended(struct stream *s, enum err e)
         return;
     if (e == ERR_OK)
         reader_finish(&c->reader);
-    if (c->status)
+    if (c->running && connection->stream.why.text[0])
+        c->why = connection->stream.why; /* what TLS had against it */
+    if (e == ERR_DENIED)
+        call_fail(c, e, "waiting for");
+    else if (c->status)
         call_fail(c, ERR_TRUNCATED, "the answer of");
     else
         call_fail(c, ERR_UPSTREAM_RESET, "waiting for");

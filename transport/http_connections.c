@@ -113,7 +113,8 @@ void http_connections_keep(struct http_connections *c, struct http_connection *c
         return;
     }
     if (c->count == HTTP_KEPT_LIMIT)
-        http_connections_lost(container_of(c->kept.previous, struct http_connection, node));
+        http_connections_lost(
+            container_of(c->kept.previous, struct http_connection, node));
     list_push_front(&c->kept, &connection->node);
     c->count++;
     timer_init(&connection->idle, on_idle);

@@ -26,7 +26,8 @@ struct http_connection {
 struct http_connection *http_connections_take(struct http_connections *c,
                                               const struct http_connection_key *key);
 /* It is quiet, and nobody's. */
-void http_connections_keep(struct http_connections *c, struct http_connection *connection);
+void http_connections_keep(struct http_connections *c,
+                           struct http_connection *connection);
 /* Of one that is kept: it says something, or ends, or has closed. */
 void http_connections_lost(struct http_connection *connection);
 void http_connections_closed(struct http_connection *connection);

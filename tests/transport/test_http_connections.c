@@ -48,10 +48,10 @@ static int test_setup(void **state)
     assert_int_equal(bind(at.listening, &a.any, address_size(&a)), 0);
     assert_int_equal(listen(at.listening, 8), 0);
     assert_int_equal(getsockname(at.listening, &a.any, &size), 0);
-    at.server = (struct client_target){.host = SLICE("localhost"), .port = address_port(&a)};
-    at.call = (struct http_call){.server = &at.server,
-                                 .connections = at.connections,
-                                 .answered = on_answered};
+    at.server =
+        (struct client_target){.host = SLICE("localhost"), .port = address_port(&a)};
+    at.call = (struct http_call){
+        .server = &at.server, .connections = at.connections, .answered = on_answered};
     return 0;
 }
 
