@@ -98,7 +98,7 @@ class Matrix:
     def notes(self, name):
         """What was seen, and why some could not be."""
         cells = [(check, *self.cell(name, check)) for check in checks.CHECKS]
-        seen = ["%s: %s" % (check, text if short == "yes" else "%s %s" % (short, text)) for check, short, text in cells if short != "-"]
+        seen = ["%s: %s" % (check, text if short == "yes" else "%s %s" % (short, text)) for check, short, text in cells if text and short != "-"]
         why = {}
         for check, short, text in cells:
             if short == "-":
