@@ -66,6 +66,7 @@ struct nats_subscription {
 struct nats_flush {
     /* Once: ERR_OK, ERR_DENIED (something of it was not permitted), ERR_UNAVAILABLE (the connection was lost). */
     void (*done)(struct nats_flush *f, enum err e, const struct why *why);
+    const char *subject; /* only what was published there counts; NULL: all */
     /* Its own. */
     struct list node;
     uint64_t ping;

@@ -1,5 +1,5 @@
-/* Which names there are: asked for in rounds, heard of between them. A name goes when nobody answered for it in two
- * rounds, or in one after somebody had left. */
+/* Which names there are: asked for in rounds, heard of between them. A name goes when nobody answered for it in
+ * NATS_MISSES rounds, or in one after somebody had left. */
 #include <stdlib.h>
 
 #include "discovery/nats_parts.h"
@@ -111,7 +111,7 @@ void nats_names_doubt(struct nats *n, const char *name)
     if (!x)
         return;
     x->is_doubted = true;
-    nats_round_after(&n->names.round, 0);
+    nats_round_soon(&n->names.round);
 }
 
 /* --- rounds --- */

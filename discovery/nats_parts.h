@@ -3,7 +3,8 @@
  *   registry_nats.c   the backend: options, credentials, the connection's comings and goings, watches
  *   nats_records.c    put, renew, remove; answers to queries about what we have put
  *   nats_hearing.c    from a message to a service's instances
- *   nats_service.c    one watched service: asked for in rounds, its instances and their age
+ *   nats_service.c    one watched service: asked for in rounds, told to who watches
+ *   nats_instance.c   one instance, and its age
  *   nats_names.c      which names there are
  *   nats_round.c      one question to all, and the time to answer
  *
@@ -15,7 +16,7 @@
  *   watch subject   {"Action":"create"|"delete","Service":{...}}, create at each heartbeat
  *
  * So absence can't be told, only silence. A round: query, PONG (the server has passed it on), NATS_COLLECT_MS. Who did
- * not answer two rounds, and was not heard otherwise, is gone. A round each query_interval; sooner, for who was silent
+ * not answer NATS_MISSES rounds, and was not heard otherwise, is gone. A round each query_interval; sooner, for who was silent
  * for three of his own heartbeats.
  */
 #ifndef DISCOVERY_NATS_PARTS_H
@@ -34,7 +35,7 @@ enum {
     NATS_COLLECT_MS = 150,
     NATS_RECHECK_MS =
         1000, /* from one missed round to the next, and from any round to the next */
-    NATS_MISSES = 2,
+    NATS_MISSES = 3,
     NATS_HEARTBEATS_MISSED = 3,
     NATS_SETTLE_MS =
         6000, /* after a connection has come: others may still be on their way back */
@@ -44,8 +45,8 @@ enum {
     NATS_NAMES_INTERVALS = 3, /* names are asked for so much less often */
     NATS_INSTANCES_LIMIT = 100 * 1000,
     NATS_NAMES_LIMIT = 20 * 1000,
-    NATS_ANSWERS_LIMIT = 20 * 1000, /* of one round */
-    NATS_NODES_LIMIT = 1000,        /* of one message */
+    NATS_ANSWERS_LIMIT = 100 * 1000, /* of one round */
+    NATS_NODES_LIMIT = 1000,         /* of one message */
     NATS_MESSAGE_LIMIT = MICRO_INFLATE_LIMIT,
     NATS_INBOX_DIGITS = 24,
     NATS_SECRET_LIMIT = 4096,
@@ -55,6 +56,8 @@ enum {
 enum nats_phase { NATS_IDLE, NATS_ASKING, NATS_COLLECTING };
 
 struct nats_round_events {
+    /* ms until it is due, looked at again when it seemed to be. NULL: it always is. */
+    uint64_t (*wait)(struct nats_round *r);
     /* Sends its queries, by nats_query(). */
     enum err (*ask)(struct nats_round *r);
     /* All who answer had the time to. */
@@ -69,7 +72,8 @@ struct nats_round {
     enum nats_phase phase;
     struct timer timer;
     struct nats_flush flush;
-    uint64_t asked; /* the sequence when it began */
+    uint64_t asked;    /* the sequence when it began */
+    uint64_t asked_at; /* ms */
     unsigned answers;
 };
 
@@ -112,7 +116,7 @@ struct nats_instance {
     struct list node;
     struct instance_list *copy; /* of one */
     uint64_t heard;             /* the sequence */
-    uint64_t heard_at;          /* ms */
+    uint64_t came_at, heard_at; /* ms */
     uint64_t announced_at;      /* 0: never */
     uint64_t gap_ms;            /* between the last two */
     uint64_t heartbeat_ms;      /* as seen; 0: unknown */
@@ -129,6 +133,7 @@ struct nats_service {
     struct nats_round round;
     bool is_known;
     bool is_doubted;
+    uint64_t interval_due; /* ms */
     struct list instances;
     struct map by_id;
 };
@@ -168,6 +173,27 @@ uint64_t nats_records_heartbeat(const struct nats *n);
 void nats_hear_answer(struct nats_subscription *s, const struct nats_message *m);
 void nats_hear_announcement(struct nats_subscription *s, const struct nats_message *m);
 
+/* nats_instance.c */
+static inline bool nats_instance_is_there(const struct nats_instance *x)
+{
+    return x->withdrawn_until == 0;
+}
+
+/* NULL: no memory. */
+struct nats_instance *nats_instance_new(struct nats_service *s, const struct instance *i);
+void nats_instance_free(struct nats_service *s, struct nats_instance *x);
+/* What it says now; whether there was a difference. */
+bool nats_instance_take(struct nats_service *s, struct nats_instance *x,
+                        const struct instance *i);
+/* It was heard. */
+void nats_instance_touch(struct nats_service *s, struct nats_instance *x,
+                         bool is_announcement);
+void nats_instance_forget_heartbeat(struct nats_instance *x);
+/* When it should be asked for: ms. */
+uint64_t nats_instance_due(const struct nats_service *s, const struct nats_instance *x);
+/* At the end of a round, once. */
+bool nats_instance_is_gone(struct nats_service *s, struct nats_instance *x);
+
 /* nats_service.c */
 enum err nats_watch(struct registry *r, struct registry_watch *w);
 void nats_unwatch(struct registry *r, struct registry_watch *w);
@@ -196,6 +222,8 @@ void nats_round_init(struct nats_round *r, struct nats *n,
                      const struct nats_round_events *events);
 /* The next one; one that runs goes on. */
 void nats_round_after(struct nats_round *r, uint64_t ms);
+/* As soon as is decent: strangers may ask for it. */
+void nats_round_soon(struct nats_round *r);
 /* Forgets one that runs, too. */
 void nats_round_stop(struct nats_round *r);
 /* Counts an answer; false: there were too many. */

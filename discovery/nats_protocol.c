@@ -41,36 +41,47 @@ static enum err read_number(struct slice word, size_t digits, uint64_t *number)
     return word.size <= digits && slice_to_u64(word, number) ? ERR_OK : ERR_BAD_RECORD;
 }
 
-/* All words but `subject sid [reply]`, which are first, are sizes: the last is the whole one. */
-static enum err read_message(struct nats_parser *p, struct slice rest, unsigned sizes)
+static unsigned read_words(struct slice rest, struct slice words[WORDS_LIMIT])
 {
-    struct nats_message *m = &p->operation.message;
-    struct slice words[WORDS_LIMIT];
-    uint64_t head = 0, size;
     unsigned count = 0;
-    enum err e;
 
     while (count < WORDS_LIMIT && (words[count] = next_word(&rest)).size)
         count++;
-    if (count != sizes + 2 && count != sizes + 3)
-        return ERR_BAD_RECORD;
-    m->subject = words[0];
-    m->reply = count == sizes + 3 ? words[2] : (struct slice){0};
-    e = read_number(words[1], SID_DIGITS, &m->sid);
-    if (!e)
-        e = read_number(words[count - 1], SIZE_DIGITS, &size);
-    if (!e && sizes == 2)
-        e = read_number(words[count - 2], SIZE_DIGITS, &head);
-    if (e || head > size)
+    return count;
+}
+
+static enum err expect_payload(struct nats_parser *p, uint64_t head, uint64_t size)
+{
+    if (head > size)
         return ERR_BAD_RECORD;
     if (size > NATS_PAYLOAD_LIMIT)
         return ERR_TOO_LARGE;
-    m->size = size;
-    m->is_cut = size > p->payload_limit;
+    p->operation.message.size = size;
+    p->operation.message.is_cut = size > p->payload_limit;
     p->head = head;
     p->left = size + 2;
     p->in_payload = true;
     return ERR_LATER;
+}
+
+/* subject sid [reply] and one size, or two: of the headers and of all. */
+static enum err read_message(struct nats_parser *p, struct slice rest, unsigned sizes)
+{
+    struct nats_message *m = &p->operation.message;
+    struct slice words[WORDS_LIMIT];
+    unsigned count = read_words(rest, words);
+    uint64_t head = 0, size;
+
+    if (count != sizes + 2 && count != sizes + 3)
+        return ERR_BAD_RECORD;
+    m->subject = words[0];
+    if (count == sizes + 3)
+        m->reply = words[2];
+    if (read_number(words[1], SID_DIGITS, &m->sid) ||
+        read_number(words[count - 1], SIZE_DIGITS, &size) ||
+        (sizes == 2 && read_number(words[count - 2], SIZE_DIGITS, &head)))
+        return ERR_BAD_RECORD;
+    return expect_payload(p, head, size);
 }
 
 static struct slice without_quotes(struct slice s)

@@ -172,7 +172,7 @@ static struct nats_record *record_new(struct nats *n, struct registry_lease *l)
         return NULL;
     x->nats = n;
     x->lease = l;
-    x->flush.done = on_flushed;
+    x->flush = (struct nats_flush){.done = on_flushed, .subject = n->watch_subject};
     list_init(&x->flush.node);
     timer_init(&x->expiry, on_expiry);
     timer_init(&x->turn, on_turn);

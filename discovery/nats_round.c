@@ -18,6 +18,7 @@ static void ask(struct nats_round *r)
     enum err e;
 
     r->asked = ++r->nats->sequence;
+    r->asked_at = loop_now(r->nats->base.loop);
     r->answers = 0;
     e = r->events->ask(r);
     if (!e)
@@ -28,12 +29,22 @@ static void ask(struct nats_round *r)
         start_timer(r, NATS_RECHECK_MS);
 }
 
+static void ask_when_due(struct nats_round *r)
+{
+    uint64_t ms = r->events->wait ? r->events->wait(r) : 0;
+
+    if (ms > 0)
+        start_timer(r, ms);
+    else
+        ask(r);
+}
+
 static void on_timer(struct timer *t)
 {
     struct nats_round *r = container_of(t, struct nats_round, timer);
 
     if (r->phase == NATS_IDLE) {
-        ask(r);
+        ask_when_due(r);
         return;
     }
     idle(r);
@@ -59,7 +70,11 @@ static void on_flushed(struct nats_flush *f, enum err e, const struct why *why)
 void nats_round_init(struct nats_round *r, struct nats *n,
                      const struct nats_round_events *events)
 {
-    *r = (struct nats_round){.nats = n, .events = events, .flush.done = on_flushed};
+    *r = (struct nats_round){
+        .nats = n,
+        .events = events,
+        .flush = {.done = on_flushed, .subject = n->query_subject}
+    };
     list_init(&r->flush.node);
     timer_init(&r->timer, on_timer);
 }
@@ -70,9 +85,18 @@ void nats_round_after(struct nats_round *r, uint64_t ms)
         start_timer(r, ms);
 }
 
+void nats_round_soon(struct nats_round *r)
+{
+    uint64_t now = loop_now(r->nats->base.loop);
+    uint64_t due = r->asked_at ? r->asked_at + NATS_RECHECK_MS : 0;
+
+    nats_round_after(r, due > now ? due - now : 0);
+}
+
 void nats_round_stop(struct nats_round *r)
 {
     nats_flush_cancel(&r->flush);
+    r->asked_at = 0;
     idle(r);
 }
 

@@ -4,6 +4,7 @@
 #include "discovery/nats_parts.h"
 
 static const struct nats_round_events round_events;
+static void plan(struct nats_service *s);
 
 static struct clock *clock_of(struct nats_service *s)
 {
@@ -18,11 +19,6 @@ static struct nats_instance *instance_of(struct list *node)
 static const struct instance *said(const struct nats_instance *x)
 {
     return x->copy->instances;
-}
-
-static bool is_there(const struct nats_instance *x)
-{
-    return x->withdrawn_until == 0;
 }
 
 /* --- telling --- */
@@ -58,7 +54,7 @@ static struct instance *all_of(struct nats_service *s, uint32_t *count)
         return NULL;
     list_each(node, after, &s->instances)
     {
-        if (is_there(instance_of(node)))
+        if (nats_instance_is_there(instance_of(node)))
             all[(*count)++] = *said(instance_of(node));
     }
     return all;
@@ -102,78 +98,6 @@ static struct nats_instance *find(struct nats_service *s, const char *id)
     return map_get(&s->by_id, slice_of(id));
 }
 
-static void instance_free(struct nats_service *s, struct nats_instance *x)
-{
-    map_remove(&s->by_id, slice_of(said(x)->id));
-    list_remove(&x->node);
-    instance_list_unref(x->copy);
-    free(x);
-    s->nats->instances--;
-}
-
-static struct nats_instance *instance_new(struct nats_service *s,
-                                          const struct instance *i)
-{
-    struct nats_instance *x = calloc(1, sizeof *x);
-
-    if (!x)
-        return NULL;
-    x->copy = instance_list_new(s->name, i, 1);
-    if (!x->copy || map_put(&s->by_id, slice_of(said(x)->id), x)) {
-        if (x->copy)
-            instance_list_unref(x->copy);
-        free(x);
-        return NULL;
-    }
-    list_push_back(&s->instances, &x->node);
-    s->nats->instances++;
-    return x;
-}
-
-/* Whether there was a difference. The map's key goes with the copy. */
-static bool replace(struct nats_service *s, struct nats_instance *x,
-                    const struct instance *i)
-{
-    struct instance_list *copy;
-
-    if (instance_equals(said(x), i) && strcmp(said(x)->id, i->id) == 0)
-        return false;
-    copy = instance_list_new(s->name, i, 1);
-    if (!copy)
-        return false;
-    if (map_put(&s->by_id, slice_of(copy->instances->id), x)) {
-        instance_list_unref(copy);
-        return false;
-    }
-    instance_list_unref(x->copy);
-    x->copy = copy;
-    return true;
-}
-
-/* The longer of the last two gaps: now and then one says it twice. */
-static void learn_heartbeat(struct nats_instance *x, uint64_t now)
-{
-    uint64_t gap = x->announced_at ? now - x->announced_at : 0;
-
-    x->heartbeat_ms = x->gap_ms && gap ? (gap > x->gap_ms ? gap : x->gap_ms) : 0;
-    x->gap_ms = gap;
-    x->announced_at = now;
-}
-
-static void forget_heartbeat(struct nats_instance *x)
-{
-    x->announced_at = x->gap_ms = x->heartbeat_ms = 0;
-}
-
-static void touch(struct nats_service *s, struct nats_instance *x, bool is_announcement)
-{
-    x->heard = ++s->nats->sequence;
-    x->heard_at = loop_now(s->nats->base.loop);
-    x->misses = 0;
-    if (is_announcement)
-        learn_heartbeat(x, x->heard_at);
-}
-
 /* After a failure the first list must be a whole one, or nobody could tell that it is short. */
 static bool may_tell(const struct nats_service *s)
 {
@@ -195,14 +119,18 @@ static bool is_answer_of_a_leaver(struct nats_service *s, const struct nats_inst
 static void hear_known(struct nats_service *s, struct nats_instance *x,
                        const struct instance *i, bool is_announcement)
 {
-    bool is_back = !is_there(x);
+    bool is_back = !nats_instance_is_there(x);
 
     if (is_answer_of_a_leaver(s, x, is_announcement))
         return;
     x->withdrawn_until = 0;
-    touch(s, x, is_announcement);
-    if (replace(s, x, i) || is_back)
+    if (is_back)
+        x->came_at = loop_now(s->nats->base.loop);
+    nats_instance_touch(s, x, is_announcement);
+    if (nats_instance_take(s, x, i) || is_back)
         tell_early(s, said(x));
+    if (is_back)
+        plan(s);
 }
 
 void nats_service_hear(struct nats_service *s, const struct instance *i,
@@ -219,11 +147,12 @@ void nats_service_hear(struct nats_service *s, const struct instance *i,
                       "there are too many instances");
         return;
     }
-    x = instance_new(s, i);
+    x = nats_instance_new(s, i);
     if (!x)
         return; /* it will be heard again */
-    touch(s, x, is_announcement);
+    nats_instance_touch(s, x, is_announcement);
     tell_early(s, said(x));
+    plan(s);
 }
 
 void nats_service_forget(struct nats_service *s, const char *id)
@@ -232,8 +161,8 @@ void nats_service_forget(struct nats_service *s, const char *id)
 
     if (!x)
         return;
-    forget_heartbeat(x);
-    if (is_there(x) && may_tell(s))
+    nats_instance_forget_heartbeat(x);
+    if (nats_instance_is_there(x) && may_tell(s))
         tell_gone(s, id);
     x->withdrawn_until = loop_now(s->nats->base.loop) + NATS_WITHDRAWN_MS;
 }
@@ -248,31 +177,35 @@ static uint64_t interval(const struct nats *n)
     return ms > NATS_RECHECK_MS ? ms : NATS_RECHECK_MS;
 }
 
-/* When this one has been silent for too long, by its own measure. */
-static uint64_t patience_with(const struct nats_instance *x, uint64_t now)
+static uint64_t due(const struct nats_service *s)
 {
-    uint64_t due = x->heard_at + NATS_HEARTBEATS_MISSED * x->heartbeat_ms;
+    uint64_t least = s->is_doubted ? 0 : s->interval_due;
 
-    if (!is_there(x) || !x->heartbeat_ms)
-        return UINT64_MAX;
-    return due > now ? due - now : 0;
-}
-
-static uint64_t next_round(struct nats_service *s)
-{
-    uint64_t now = loop_now(s->nats->base.loop);
-    uint64_t ms = random_jitter(s->nats->base.random, interval(s->nats), 10);
-
-    if (s->is_doubted)
-        ms = 0;
     list_each(node, after, &s->instances)
     {
-        const struct nats_instance *x = instance_of(node);
-        uint64_t patience = x->misses ? 0 : patience_with(x, now);
+        uint64_t at = nats_instance_due(s, instance_of(node));
 
-        ms = patience < ms ? patience : ms;
+        least = at < least ? at : least;
     }
-    return ms > NATS_RECHECK_MS ? ms : NATS_RECHECK_MS;
+    return least;
+}
+
+/* Not from what strangers say more often than is decent. */
+static uint64_t wait(struct nats_round *r)
+{
+    struct nats_service *s = container_of(r, struct nats_service, round);
+    uint64_t now = loop_now(s->nats->base.loop);
+    uint64_t decent = r->asked_at ? r->asked_at + NATS_RECHECK_MS : 0;
+    uint64_t at = due(s);
+
+    at = at > decent ? at : decent;
+    return at > now ? at - now : 0;
+}
+
+static void plan(struct nats_service *s)
+{
+    if (s->is_known)
+        nats_round_after(&s->round, wait(&s->round));
 }
 
 static enum err ask(struct nats_round *r)
@@ -283,43 +216,28 @@ static enum err ask(struct nats_round *r)
     return nats_query(s->nats, s->name);
 }
 
-/* Shortly after we have a connection again others may not have theirs yet. */
-static bool may_be_on_its_way_back(const struct nats *n, const struct nats_instance *x)
-{
-    return x->heard_at < n->connected_at &&
-           loop_now(n->base.loop) - n->connected_at < NATS_SETTLE_MS;
-}
-
-static void judge(struct nats_service *s, struct nats_instance *x)
-{
-    if (!is_there(x) && x->withdrawn_until > loop_now(s->nats->base.loop))
-        return;
-    if (is_there(x) && x->heard > s->round.asked)
-        return;
-    if (is_there(x) && (may_be_on_its_way_back(s->nats, x) || ++x->misses < NATS_MISSES))
-        return;
-    instance_free(s, x);
-}
-
 static void collected(struct nats_round *r)
 {
     struct nats_service *s = container_of(r, struct nats_service, round);
 
     list_each(node, after, &s->instances)
     {
-        judge(s, instance_of(node));
+        if (nats_instance_is_gone(s, instance_of(node)))
+            nats_instance_free(s, instance_of(node));
     }
     s->is_known = true;
     join_watches(s);
     timer_stop(&s->tell, clock_of(s));
-    nats_round_after(r, next_round(s));
+    s->interval_due = loop_now(s->nats->base.loop) +
+                      random_jitter(s->nats->base.random, interval(s->nats), 10);
+    plan(s);
     deliver_to(s, &s->watches);
 }
 
 void nats_service_doubt(struct nats_service *s)
 {
     s->is_doubted = true;
-    nats_round_after(&s->round, 0);
+    plan(s);
 }
 
 /* --- failures --- */
@@ -383,8 +301,8 @@ static void trust_answers(struct nats_service *s)
     {
         struct nats_instance *x = instance_of(node);
 
-        x->withdrawn_until = is_there(x) ? 0 : now;
-        forget_heartbeat(x);
+        x->withdrawn_until = nats_instance_is_there(x) ? 0 : now;
+        nats_instance_forget_heartbeat(x);
     }
 }
 
@@ -395,6 +313,7 @@ void nats_services_connected(struct nats *n)
         struct nats_service *s = at->value;
 
         trust_answers(s);
+        s->interval_due = 0;
         nats_round_after(&s->round, 0);
     }
 }
@@ -402,7 +321,7 @@ void nats_services_connected(struct nats *n)
 /* --- life --- */
 
 static const struct nats_round_events round_events = {
-    .ask = ask, .collected = collected, .refused = refused};
+    .wait = wait, .ask = ask, .collected = collected, .refused = refused};
 
 static struct nats_service *service_new(struct nats *n, const char *name)
 {
@@ -430,7 +349,7 @@ static void service_free(struct nats_service *s)
     nats_round_stop(&s->round);
     timer_stop(&s->tell, clock_of(s));
     while (!list_empty(&s->instances))
-        instance_free(s, instance_of(s->instances.next));
+        nats_instance_free(s, instance_of(s->instances.next));
     map_fini(&s->by_id);
     map_remove(&s->nats->services, slice_of(s->name));
     free(s->name);

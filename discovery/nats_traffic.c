@@ -206,9 +206,14 @@ static bool names_subject(struct slice text, const char *subject)
     return slice_is(slice_first(quoted, slice_find(quoted, '"')), subject);
 }
 
+static bool is_about_subscribing(struct slice text)
+{
+    return slice_starts_with(text, SLICE("Permissions Violation for Subscription"));
+}
+
 static void mark_subscriptions(struct nats_client *c, struct slice text)
 {
-    if (!slice_starts_with(text, SLICE("Permissions Violation for Subscription")))
+    if (!is_about_subscribing(text))
         return;
     list_each(at, after, &c->subscriptions)
     {
@@ -219,15 +224,24 @@ static void mark_subscriptions(struct nats_client *c, struct slice text)
     }
 }
 
-/* Answers come in the order of what was sent: it was something before the first PING that has no PONG. */
+/* Answers come in the order of what was sent: it was something before the first PING that has no PONG. But not what
+ * strangers made us say, who asked for an answer where we may not publish. */
+static void mark_flush(struct nats_client *c, struct slice text)
+{
+    struct nats_flush *f = first_flush(c);
+
+    if (f &&
+        (!f->subject || is_about_subscribing(text) || names_subject(text, f->subject)))
+        f->is_denied = true;
+}
+
 void nats_traffic_refused(struct nats_client *c, struct slice text)
 {
     char quoted[sizeof c->refused];
 
     why(&c->why, ERR_DENIED, "%s: %.*s", c->server.name, (int)text.size, text.base);
     mark_subscriptions(c, text);
-    if (first_flush(c))
-        first_flush(c)->is_denied = true;
+    mark_flush(c, text);
     log_quote(quoted, sizeof quoted, text);
     if (strcmp(quoted, c->refused) == 0)
         return;

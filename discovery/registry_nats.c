@@ -117,17 +117,17 @@ static const char *token_now(struct nats *n)
     return n->token[0] ? n->token : environment->token;
 }
 
-/* nats://user:password@host, nats://token@host as NATS's own clients have it; registry.token else. */
+/* nats://user:password@host, nats://:token@host; without a password registry.token is it, without a user it is itself. */
 static void login(void *owner, struct nats_login *l)
 {
     struct nats *n = owner;
-    const char *token = token_now(n);
+    const char *secret = n->password[0] ? n->password : token_now(n);
 
-    if (n->user[0] && (n->password[0] || token)) {
+    if (n->user[0]) {
         l->user = n->user;
-        l->password = n->password[0] ? n->password : token;
+        l->password = secret;
     } else {
-        l->token = n->user[0] ? n->user : token;
+        l->token = secret;
     }
 }
 
@@ -184,10 +184,25 @@ static enum err check_subject(const char *key, const char *subject, struct why *
     return why(w, ERR_BAD_VALUE, "%s: \"%s\" is no subject", key, subject);
 }
 
+/* nats://token@host is a token to NATS's own clients: there it would be shown as a user's name is. */
+static enum err refuse_lone_user(struct registry_url *u, struct why *w)
+{
+    char *at = strstr(u->text, "//");
+
+    if (at)
+        memset(at + 2, '*', u->user.size);
+    return why(w, ERR_BAD_VALUE,
+               "a user without a password: if it is a token, write it as registry.token, "
+               "token_file, or nats://:TOKEN@HOST");
+}
+
 static enum err copy_credentials(struct nats *n, struct why *w)
 {
-    const struct registry_url *u = &n->base.url;
+    struct registry_url *u = &n->base.url;
+    const struct registry_environment *environment = n->base.environment;
 
+    if (u->user.size && !u->password.size && !environment->token)
+        return refuse_lone_user(u, w);
     if (u->user.size >= sizeof n->user || u->password.size >= sizeof n->password)
         return why(w, ERR_BAD_VALUE, "user or password is too long");
     snprintf(n->user, sizeof n->user, "%.*s", (int)u->user.size, u->user.base);
@@ -216,6 +231,8 @@ static enum err nats_open(struct registry *r, struct why *w)
     struct nats *n = nats_of(r);
     enum err e = check_subject("query_subject", n->query_subject, w);
 
+    if (r->url.path.size > 1)
+        return why(w, ERR_BAD_VALUE, "NATS has no paths: expected \"nats://HOST:PORT\"");
     if (!e)
         e = check_subject("watch_subject", n->watch_subject, w);
     if (!e)
