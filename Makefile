@@ -1,7 +1,7 @@
 # csidecar. `make` builds it, `make test` tests it, `make demo` shows it, `make help` lists the rest.
 
 VERSION  := 0.1.0
-PACKAGES  = libuv jansson yaml-0.1 zlib libcares
+PACKAGES  = libuv jansson yaml-0.1 zlib libcares libprotobuf-c
 PREFIX   ?= /usr/local
 WARNINGS  = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Werror
@@ -55,7 +55,7 @@ LIB_registries = $(LIB_discovery)
 LAYERS        = core config transport health discovery sidecar
 
 HOT_OBJECTS = $O/sidecar/core/%.o $O/transport/%.o $(patsubst %,$O/sidecar/%.o,$(HOT))
-objects = $(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(wildcard $1/*.c)))
+objects = $(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(wildcard $1/*.c))) $(patsubst %.proto,$O/generated/%.pb-c.o,$(wildcard $1/*.proto))
 
 .DEFAULT_GOAL := all
 .PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps show build-tests registry-tests fuzz-targets has-packages
@@ -99,6 +99,17 @@ $O/%.o: %.c | has-packages
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(FLAGS) $(if $(filter $(HOT_OBJECTS),$@),$(ONE_PIECE)) -MMD -MP -c -o $@ $<
+
+# Protocol buffers: x.proto gives x.pb-c.h, for #include "discovery/x.pb-c.h", and its code.
+$O/generated/%.pb-c.c $O/generated/%.pb-c.h: %.proto | has-packages
+	@mkdir -p $(@D)
+	@protoc-c --c_out=$O/generated $<
+
+$O/generated/%.o: $O/generated/%.c
+	@echo "  CC    $<"
+	@$(CC) $(FLAGS) -w -MMD -MP -c -o $@ $<
+
+$O/discovery/micro_update.o: $O/generated/discovery/micro_update.pb-c.h
 
 $O/llhttp/%.o: $(LLHTTP)/llhttp/%.c | has-packages
 	@mkdir -p $(@D)

@@ -69,19 +69,52 @@ static void print_quoted(const char *s, bool json, struct text *out)
 }
 
 /* scheme://user:password@host -> scheme://user:***@host */
-static void print_url(const char *s, bool json, struct text *out)
+static void add_place(struct text *safe, struct slice s)
 {
-    const char *user = strstr(s, "://");
-    const char *at = user ? strrchr(user, '@') : NULL;
-    const char *colon = at ? memchr(user + 3, ':', (size_t)(at - user - 3)) : NULL;
-    struct text safe = {.limit = 4096};
+    const char *mark = strstr(s.base, "://");
+    size_t begin = mark ? (size_t)(mark - s.base) + 3 : s.size;
+    size_t at = s.size, colon;
 
-    if (!colon) {
-        print_quoted(s, json, out);
+    while (at > begin && s.base[at - 1] != '@')
+        at--;
+    colon = begin + slice_find(slice_after(s, begin), ':');
+    if (at <= begin || colon >= at) {
+        text_add(safe, s);
         return;
     }
-    text_add(&safe, slice_from(s, (size_t)(colon - s)));
-    text_addf(&safe, ":***%s", at);
+    text_add(safe, slice_first(s, colon));
+    text_add(safe, SLICE(":***"));
+    text_add(safe, slice_after(s, at - 1));
+}
+
+/* Options that are secrets: ?key=... -> ?key=*** */
+static void add_option(struct text *safe, struct slice option)
+{
+    static const char *const secrets[] = {"key", "password", "secret", "token"};
+    size_t equals = slice_find(option, '=');
+
+    for (unsigned i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        if (equals == option.size || !slice_is(slice_first(option, equals), secrets[i]))
+            continue;
+        text_add(safe, slice_first(option, equals));
+        text_add(safe, SLICE("=***"));
+        return;
+    }
+    text_add(safe, option);
+}
+
+static void print_url(const char *s, bool json, struct text *out)
+{
+    struct slice all = slice_of(s), query;
+    struct text safe = {.limit = 4096};
+    size_t mark = slice_find(all, '?');
+
+    add_place(&safe, slice_first(all, mark));
+    query = slice_after(all, mark + 1);
+    for (char before = '?'; query.base && query.size; before = '&') {
+        text_add(&safe, slice_from(&before, 1));
+        add_option(&safe, slice_next(&query, '&'));
+    }
     print_quoted(safe.base && !safe.failed ? safe.base : "***", json, out);
     text_fini(&safe);
 }

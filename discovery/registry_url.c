@@ -74,7 +74,8 @@ static void parse_rest(struct registry_url *u, struct slice rest)
 
 static bool is_secret(struct slice key)
 {
-    return slice_is(key, "token") || slice_is(key, "password") || slice_is(key, "secret");
+    return slice_is(key, "token") || slice_is(key, "password") ||
+           slice_is(key, "secret") || slice_is(key, "key");
 }
 
 static void add_query(struct text *t, struct slice query)

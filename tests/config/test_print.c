@@ -105,13 +105,15 @@ TEST(json_decodes_to_the_same_settings)
 
 TEST(never_prints_a_secret)
 {
-    assert_int_equal(sample_decode("token: hunter2\nurls: [\"consul://u:hunter2@h\"]"),
+    assert_int_equal(sample_decode("token: hunter2\nurls: [\"consul://u:hunter2@h\", "
+                                   "\"gossip://h?bind=a:1&key=hunter2&name=b\"]"),
                      ERR_OK);
     settings_print_yaml(sample_fields, &sample, &out);
     settings_print_json(sample_fields, &sample, &out);
     assert_null(strstr(out.base, "hunter2"));
     assert_non_null(strstr(out.base, "token: \"(set)\"\n"));
     assert_non_null(strstr(out.base, "\"consul://u:***@h\""));
+    assert_non_null(strstr(out.base, "\"gossip://h?bind=a:1&key=***&name=b\""));
 }
 
 TEST(does_not_print_what_cannot_stand_in_a_file)
