@@ -6,7 +6,7 @@
 
 #define PING "0082a44e6f6465a162a55365714e6f01"
 #define SEALED                                                                           \
-    "01d94eee68f428c3dccff564133280e51d8c9ca74def0ff743ccd28fac842c9079da00822082a97b8"   \
+    "01d94eee68f428c3dccff564133280e51d8c9ca74def0ff743ccd28fac842c9079da00822082a97b8"  \
     "02b054a9e"
 
 static struct gossip_crypt crypt;
@@ -67,12 +67,15 @@ TEST(keys_have_16_24_or_32_bytes)
     static const struct {
         const char *key, *sealed;
     } all[] = {
-        {"micro-gossip-key",                 "016e6f6e63652d6f662d3132621ab5bd2f77518586cbb4fe4370f1215408436ea535"
-                                             "272051da12fe83fa80c7ce"},
-        {"a key of twenty-four ..!",         "016e6f6e63652d6f662d3132620dc234b6aa2a5e7f2f9c43191d591933bf0edcf038"
-                                             "98ed9dc875ac7ea46c2aa5"},
-        {"a key of thirty-two characters..", "016e6f6e63652d6f662d313262174dd1476ce084a705d7ed856d4716cb5645a6d879"
-                                             "0bd12b731ac7fe7786af87"},
+        {"micro-gossip-key",
+         "016e6f6e63652d6f662d3132621ab5bd2f77518586cbb4fe4370f1215408436ea535"
+         "272051da12fe83fa80c7ce"},
+        {"a key of twenty-four ..!",
+         "016e6f6e63652d6f662d3132620dc234b6aa2a5e7f2f9c43191d591933bf0edcf038"
+         "98ed9dc875ac7ea46c2aa5"},
+        {"a key of thirty-two characters..",
+         "016e6f6e63652d6f662d313262174dd1476ce084a705d7ed856d4716cb5645a6d879"
+         "0bd12b731ac7fe7786af87"},
     };
 
     for (unsigned i = 0; i < 3; i++) {
@@ -152,8 +155,9 @@ TEST(what_was_changed_or_cut_is_refused)
     use("micro-gossip-key");
     for (size_t size = 0; size < 45; size++) {
         text_clear(&out);
-        assert_int_equal(gossip_unseal(&crypt, &out, slice_first(hex(SEALED), size), nothing),
-                         ERR_DENIED);
+        assert_int_equal(
+            gossip_unseal(&crypt, &out, slice_first(hex(SEALED), size), nothing),
+            ERR_DENIED);
     }
     assert_int_equal(unseal("02" SEALED, nothing), ERR_DENIED);
     assert_int_equal(unseal("00" SEALED, nothing), ERR_DENIED);

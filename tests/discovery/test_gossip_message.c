@@ -101,8 +101,7 @@ TEST(long_names_have_a_size_of_two_bytes)
 /* Later memberlists write str8 and bin. */
 TEST(reads_the_new_forms_of_texts_and_bytes)
 {
-    struct gossip_message m =
-        read_whole("0482d9044e6f6465d90161a441646472c4047f000001");
+    struct gossip_message m = read_whole("0482d9044e6f6465d90161a441646472c4047f000001");
 
     assert_true(slice_is(m.node, "a"));
     assert_hex(m.address, "7f000001");
@@ -120,8 +119,9 @@ TEST(integers_may_be_written_in_any_width)
 
 TEST(what_it_does_not_know_is_skipped)
 {
-    struct gossip_message m = read_whole(
-        "0b83 a3416464 93 c0 82a161c3a162cb0000000000000000 d40102 a55365714e6f09 a15a c2");
+    struct gossip_message m =
+        read_whole("0b83 a3416464 93 c0 82a161c3a162cb0000000000000000 d40102 "
+                   "a55365714e6f09 a15a c2");
 
     assert_int_equal(m.sequence, 9);
 }
@@ -148,18 +148,18 @@ static void is_refused(const char *digits)
 
 TEST(what_is_something_else_is_refused)
 {
-    is_refused("63");                         /* no such type */
-    is_refused("0e80");                       /* ours alone */
-    is_refused("00a0");                       /* no map */
-    is_refused("00c1");                       /* no msgpack */
-    is_refused("0b81a55365714e6fff");         /* a negative number */
-    is_refused("0b81a55365714e6fd0ff");       /* another */
+    is_refused("63");                                 /* no such type */
+    is_refused("0e80");                               /* ours alone */
+    is_refused("00a0");                               /* no map */
+    is_refused("00c1");                               /* no msgpack */
+    is_refused("0b81a55365714e6fff");                 /* a negative number */
+    is_refused("0b81a55365714e6fd0ff");               /* another */
     is_refused("0b81a55365714e6fcf0000000100000000"); /* too big a one */
-    is_refused("0b81a55365714e6fa161");       /* a text for a number */
-    is_refused("0081a44e6f646507");           /* a number for a text */
-    is_refused("00dfffffffff");               /* very many pairs */
-    is_refused("008107 07");                  /* a key that is no text */
-    is_refused("0081a158 919191919191919191919191"); /* deep */
+    is_refused("0b81a55365714e6fa161");               /* a text for a number */
+    is_refused("0081a44e6f646507");                   /* a number for a text */
+    is_refused("00dfffffffff");                       /* very many pairs */
+    is_refused("008107 07");                          /* a key that is no text */
+    is_refused("0081a158 919191919191919191919191");  /* deep */
 }
 
 TEST(what_is_too_big_to_be_true_costs_nothing)

@@ -101,7 +101,8 @@ TEST(a_compressed_packet_is_one)
 {
     /* compress("a" x 32): no message, but unpacked */
     assert_string_equal(
-        read_packet(hex("0982a4416c676f00a3427566ac00c3081c48b0a0c183040302")), "refused");
+        read_packet(hex("0982a4416c676f00a3427566ac00c3081c48b0a0c183040302")),
+        "refused");
     assert_string_equal(read_packet(hex("0982a4416c676f01a3427566a161")), "refused");
 }
 
@@ -204,9 +205,14 @@ TEST(a_bomb_costs_no_more_than_the_limit)
 /* --- writing --- */
 
 static const struct gossip_message ping = {
-    .type = GOSSIP_PING, .node = {"b", 1}, .sequence = 1};
+    .type = GOSSIP_PING, .node = {"b", 1},
+         .sequence = 1
+};
 static const struct gossip_message suspect = {
-    .type = GOSSIP_SUSPECT, .node = {"b", 1}, .from = {"a", 1}, .incarnation = 1};
+    .type = GOSSIP_SUSPECT, .node = {"b", 1},
+         .from = {"a", 1},
+         .incarnation = 1
+};
 
 TEST(writes_what_memberlist_writes)
 {
@@ -244,7 +250,6 @@ TESTS(RUN_WITH(reads_one_message), RUN_WITH(reads_several_in_one),
       RUN_WITH(nothing_is_nested_for_ever), RUN_WITH(unpacks_what_go_packed),
       RUN_WITH(a_compressed_packet_is_one),
       RUN_WITH(refuses_codes_that_are_not_there_yet),
-      RUN_WITH(unpacks_past_the_last_code),
-      RUN_WITH(a_bomb_costs_no_more_than_the_limit),
+      RUN_WITH(unpacks_past_the_last_code), RUN_WITH(a_bomb_costs_no_more_than_the_limit),
       RUN_WITH(writes_what_memberlist_writes),
       RUN_WITH(no_datagram_is_longer_than_it_may_be))
