@@ -258,7 +258,7 @@ class Server:
         if not self.folders:
             self.folders.append(tempfile.mkdtemp(prefix="csidecar-%s-" % self.name))
         path = Path(self.folders[0]) / name
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
     def empty_folder(self, name):

@@ -227,6 +227,10 @@ class Bench:
         return {"id": ident, "address": address or self.app.address, "version": "1.2.3", "weight": 1,
                 "metadata": {"zone": "eu-1"}, **more}
 
+    def command(self, *words):
+        """The command line, to its end."""
+        return subprocess.run([binary(), *words], capture_output=True, text=True, timeout=30, env=self.environment)
+
     # ---- what is seen ----
 
     def sees(self, service, sidecar=None):
@@ -237,8 +241,7 @@ class Bench:
 
     def got(self, service):
         """The instances a csidecar gets that asks the registry itself."""
-        done = subprocess.run([binary(), "get", service, "--registry", self.url, "--json"], capture_output=True, text=True,
-                              timeout=30, env=self.environment)
+        done = self.command("get", service, "--registry", self.url, "--json")
         return json.loads(done.stdout)["instances"] if done.stdout else []
 
     def until_seen(self, service, patience, sidecar=None):

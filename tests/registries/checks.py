@@ -186,6 +186,8 @@ def credentials(bench):
         eventually(lambda: CREDENTIALS.search(s.log()), "a word on credentials in the log: " + s.log()[-1500:], 15)
         [registry] = s.admin_json("/services")["registries"]
         assert not registry["reachable"] and CREDENTIALS.search(registry["error"]), registry
+        told = bench.command("services", "--registry", url).stderr
+        assert CREDENTIALS.search(told), told
     return registry["error"][:80]
 
 
