@@ -1,5 +1,6 @@
 #include "tests/lib/test.h"
 
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -105,10 +106,12 @@ static bool accepts(void *at)
 {
     int fd = accept(listening[*(unsigned *)at], NULL, NULL);
 
-    if (fd >= 0)
-        peer_adopt(&peer, &loop, fd);
     has_peer = fd >= 0;
-    return has_peer;
+    if (!has_peer)
+        return false;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    peer_adopt(&peer, &loop, fd);
+    return true;
 }
 
 static void take_connection(unsigned at)
