@@ -213,6 +213,15 @@ static void take(struct nats_client *c, const struct nats_operation *op,
         nats_client_fail(c, say(c, ERR_BAD_RESPONSE, "does not speak NATS"));
 }
 
+static void fail_reading(struct nats_client *c, enum err e)
+{
+    if (e == ERR_NO_MEMORY)
+        nats_client_fail(c, say(c, e, err_text(e)));
+    else
+        nats_client_fail(
+            c, say(c, ERR_BAD_RESPONSE, "said what is no NATS, or too much of it"));
+}
+
 static void on_data(struct stream *s, struct slice bytes)
 {
     struct nats_connection *connection = connection_of(s);
@@ -225,9 +234,7 @@ static void on_data(struct stream *s, struct slice bytes)
             take(connection->client, &op, bytes);
     }
     if (!connection->is_over && e != ERR_LATER)
-        nats_client_fail(connection->client,
-                         say(connection->client, ERR_BAD_RESPONSE,
-                             "said what is no NATS, or too much of it"));
+        fail_reading(connection->client, e);
 }
 
 static void on_drained(struct stream *s)
