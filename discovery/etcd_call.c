@@ -1,7 +1,11 @@
 /* Calls to etcd, once it is known which gateway this is, and who we are. */
 #include "discovery/etcd_parts.h"
 
-enum { BODY_LIMIT = 2 * RECORD_LIMIT, TARGET_LIMIT = 128, FIELDS_LIMIT = ETCD_TOKEN_LIMIT + 64 };
+enum {
+    BODY_LIMIT = 2 * RECORD_LIMIT,
+    TARGET_LIMIT = 128,
+    FIELDS_LIMIT = ETCD_TOKEN_LIMIT + 64
+};
 
 /* --- answers --- */
 
@@ -59,8 +63,9 @@ static enum err read_answer(struct etcd_call *c, json_t **root)
 static void on_answered(struct registry_call *http, enum err e)
 {
     struct etcd_call *c = container_of(http, struct etcd_call, http);
-    enum err kind = http->http.status >= 400 ? etcd_error_of(text_slice(&http->http.body_in))
-                                             : ERR_OK;
+    enum err kind = http->http.status >= 400
+                        ? etcd_error_of(text_slice(&http->http.body_in))
+                        : ERR_OK;
     json_t *root = NULL;
 
     if (kind == ERR_UNAUTHORIZED && again_with_token(c))
@@ -113,8 +118,8 @@ static void send_call(struct etcd_call *c)
 void etcd_call_init(struct etcd_call *c, struct etcd *e, const char *path, void *owner,
                     void (*answered)(struct etcd_call *c, enum err e, json_t *root))
 {
-    *c = (struct etcd_call){
-        .etcd = e, .path = path, .owner = owner, .answered = answered};
+    *c =
+        (struct etcd_call){.etcd = e, .path = path, .owner = owner, .answered = answered};
     list_init(&c->node);
     text_init(&c->body, BODY_LIMIT);
     text_init(&c->target, TARGET_LIMIT);
@@ -203,7 +208,7 @@ static void on_logged_in(struct registry_call *c, enum err error)
     json_t *root = NULL;
     const char *token;
 
-    text_fini(&e->session.body); /* the password */
+    text_fini(&e->session.body);  /* the password */
     if (kind == ERR_BAD_CONFIG) { /* nobody asks for one */
         end_session(e, ERR_OK, NULL);
         return;
@@ -222,7 +227,8 @@ static void on_logged_in(struct registry_call *c, enum err error)
 
 static void log_in(struct etcd *e)
 {
-    static const char *const targets[] = {"/v3/auth/authenticate", "/v3beta/auth/authenticate",
+    static const char *const targets[] = {"/v3/auth/authenticate",
+                                          "/v3beta/auth/authenticate",
                                           "/v3alpha/auth/authenticate"};
     const char *target = targets[0];
 

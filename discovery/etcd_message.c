@@ -34,7 +34,8 @@ void etcd_write_range(struct text *out, struct slice key, bool is_prefix, bool k
     text_addf(out, "%s}", keys_only ? ",\"keys_only\":true" : "");
 }
 
-void etcd_write_put(struct text *out, struct slice key, struct slice value, uint64_t lease)
+void etcd_write_put(struct text *out, struct slice key, struct slice value,
+                    uint64_t lease)
 {
     text_addf(out, "{");
     add_bytes(out, "key", key);
@@ -111,7 +112,8 @@ enum err etcd_bytes(struct text *out, const json_t *object, const char *name)
         return ERR_OK;
     if (!json_is_string(value))
         return ERR_BAD_RECORD;
-    return base64_decode(out, slice_of(json_string_value(value))) ? ERR_BAD_RECORD : ERR_OK;
+    return base64_decode(out, slice_of(json_string_value(value))) ? ERR_BAD_RECORD
+                                                                  : ERR_OK;
 }
 
 /* gRPC's code and the server's words; some mistakes of ours come as "invalid argument". */

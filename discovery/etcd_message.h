@@ -18,7 +18,8 @@ enum {
 /* --- requests --- */
 
 void etcd_write_range(struct text *out, struct slice key, bool is_prefix, bool keys_only);
-void etcd_write_put(struct text *out, struct slice key, struct slice value, uint64_t lease);
+void etcd_write_put(struct text *out, struct slice key, struct slice value,
+                    uint64_t lease);
 /* Puts it if it is not there: a renewal that finds all well writes nothing. */
 void etcd_write_put_if_absent(struct text *out, struct slice key, struct slice value,
                               uint64_t lease);

@@ -27,9 +27,10 @@
 enum {
     ETCD_PORT = 2379,
     ETCD_CALL_MS = 4000,
-    ETCD_PATIENCE_MS = 4000, /* a stream that can't be had again: the lists can't be vouched for */
-    ETCD_PROBE_MS = 3000,    /* does the cluster still answer? */
-    ETCD_READS_LIMIT = 8,    /* services read at once */
+    ETCD_PATIENCE_MS =
+        4000, /* a stream that can't be had again: the lists can't be vouched for */
+    ETCD_PROBE_MS = 3000, /* does the cluster still answer? */
+    ETCD_READS_LIMIT = 8, /* services read at once */
     ETCD_TOKEN_LIMIT = 512,
 };
 
@@ -61,8 +62,8 @@ struct etcd_session {
     enum etcd_session_state state;
     struct registry_call call;
     struct text body;
-    struct list waiting; /* struct etcd_call */
-    const char *version; /* "/v3" */
+    struct list waiting;          /* struct etcd_call */
+    const char *version;          /* "/v3" */
     char token[ETCD_TOKEN_LIMIT]; /* "": none */
 };
 
@@ -154,8 +155,8 @@ enum err etcd_watch(struct registry *r, struct registry_watch *w);
 void etcd_unwatch(struct registry *r, struct registry_watch *w);
 /* The stream is live: who has not been read is. `anew`: all, since changes were missed. */
 void etcd_services_read(struct etcd *e, bool anew);
-void etcd_services_tell(struct etcd *e, const struct etcd_entry *entry, struct slice service,
-                        struct slice id);
+void etcd_services_tell(struct etcd *e, const struct etcd_entry *entry,
+                        struct slice service, struct slice id);
 void etcd_services_fail(struct etcd *e, enum err error, const struct why *why);
 /* One record's instance: its texts are those of `s`, to be freed by micro_service_fini(). NULL: not a good one. */
 struct micro_service;

@@ -8,7 +8,8 @@
 struct etcd_watched {
     struct list node;
     struct etcd *etcd;
-    struct registry_watch *watch; /* NULL: nobody's any more; goes with the last word of its call */
+    struct registry_watch
+        *watch; /* NULL: nobody's any more; goes with the last word of its call */
     struct etcd_call read;
     uint64_t revision; /* of the reading: what came before is in it; 0: not read */
     bool again;        /* read once more when this reading is over */
@@ -209,8 +210,8 @@ static void tell(struct etcd *e, struct etcd_watched *w, const struct instance *
     e->base.frame->remove(w->watch, text);
 }
 
-void etcd_services_tell(struct etcd *e, const struct etcd_entry *entry, struct slice service,
-                        struct slice id)
+void etcd_services_tell(struct etcd *e, const struct etcd_entry *entry,
+                        struct slice service, struct slice id)
 {
     struct etcd_watched *w = next_of(e, e->watched.next, service);
     struct micro_service s = {0};

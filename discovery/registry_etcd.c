@@ -19,8 +19,7 @@ void etcd_complain(struct etcd *e, struct slice key, const char *reason)
     if (!complaints_may_log(&e->complaints, loop_now(e->base.loop), key, slice_of(reason),
                             &held_back))
         return;
-    log_warn("registry.bad_record",
-             "registry=etcd key=\"%s\" reason=\"%s\" held_back=%u",
+    log_warn("registry.bad_record", "registry=etcd key=\"%s\" reason=\"%s\" held_back=%u",
              log_quote(name, sizeof(name), key),
              log_quote(words, sizeof(words), slice_of(reason)), held_back);
 }
@@ -73,7 +72,8 @@ static enum err check_prefix(struct etcd *e, struct why *w)
     char *whole;
 
     if (size == 0 || size > ETCD_KEY_LIMIT / 4)
-        return why(w, ERR_BAD_VALUE, "prefix: must be from 1 to %d bytes", ETCD_KEY_LIMIT / 4);
+        return why(w, ERR_BAD_VALUE, "prefix: must be from 1 to %d bytes",
+                   ETCD_KEY_LIMIT / 4);
     if (e->prefix[size - 1] == '/')
         return ERR_OK;
     whole = memory_take(&e->base.memory, size + 2);
@@ -103,7 +103,8 @@ static enum err etcd_open(struct registry *r, struct why *w)
     if (!error)
         error = copy_credentials(e, w);
     if (!error && r->url.path.size > 1)
-        error = why(w, ERR_BAD_VALUE, "a path means nothing here; the keys' place is ?prefix=");
+        error = why(w, ERR_BAD_VALUE,
+                    "a path means nothing here; the keys' place is ?prefix=");
     if (!error)
         error = registry_http_open(&e->http, r, ETCD_PORT, w);
     if (error)
