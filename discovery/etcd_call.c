@@ -262,7 +262,7 @@ static const char *version_of(struct slice body)
 static void on_probed(struct registry_call *c, enum err error)
 {
     struct etcd *e = c->owner;
-    struct slice name = e->http.servers[c->server].name;
+    struct slice name = e->http.servers.list[c->server].name;
 
     if (!error) {
         e->session.version = version_of(text_slice(&c->http.body_in));
