@@ -160,8 +160,7 @@ static bool is_any(struct slice text, const char *const *beginnings)
 
 /* The connection stays: one operation was not done. */
 static const char *const refusals[] = {"Permissions Violation", "Invalid Subject",
-                                       "Invalid Publish Subject", "maximum subscriptions",
-                                       NULL};
+                                       "Invalid Publish Subject", NULL};
 static const char *const denials[] = {"Authorization Violation", "User Authentication",
                                       "Account Authentication",  "Authentication Expired",
                                       "Authentication Revoked",  NULL};
