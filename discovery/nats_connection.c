@@ -160,8 +160,7 @@ static bool is_any(struct slice text, const char *const *beginnings)
 
 /* The connection stays: one operation was not done. */
 static const char *const refusals[] = {"Permissions Violation", "Invalid Subject",
-                                       "Invalid Publish Subject", "maximum subscriptions",
-                                       NULL};
+                                       "Invalid Publish Subject", NULL};
 static const char *const denials[] = {"Authorization Violation", "User Authentication",
                                       "Account Authentication",  "Authentication Expired",
                                       "Authentication Revoked",  NULL};
@@ -213,6 +212,15 @@ static void take(struct nats_client *c, const struct nats_operation *op,
         nats_client_fail(c, say(c, ERR_BAD_RESPONSE, "does not speak NATS"));
 }
 
+static void fail_reading(struct nats_client *c, enum err e)
+{
+    if (e == ERR_NO_MEMORY)
+        nats_client_fail(c, say(c, e, err_text(e)));
+    else
+        nats_client_fail(
+            c, say(c, ERR_BAD_RESPONSE, "said what is no NATS, or too much of it"));
+}
+
 static void on_data(struct stream *s, struct slice bytes)
 {
     struct nats_connection *connection = connection_of(s);
@@ -225,9 +233,7 @@ static void on_data(struct stream *s, struct slice bytes)
             take(connection->client, &op, bytes);
     }
     if (!connection->is_over && e != ERR_LATER)
-        nats_client_fail(connection->client,
-                         say(connection->client, ERR_BAD_RESPONSE,
-                             "said what is no NATS, or too much of it"));
+        fail_reading(connection->client, e);
 }
 
 static void on_drained(struct stream *s)

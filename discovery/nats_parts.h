@@ -3,7 +3,8 @@
  *   registry_nats.c   the backend: options, credentials, the connection's comings and goings, watches
  *   nats_records.c    put, renew, remove; answers to queries about what we have put
  *   nats_hearing.c    from a message to a service's instances
- *   nats_service.c    one watched service: asked for in rounds, told to who watches
+ *   nats_service.c    one watched service, asked for in rounds
+ *   nats_telling.c    what who watches is told
  *   nats_instance.c   one instance, and its age
  *   nats_names.c      which names there are
  *   nats_round.c      one question to all, and the time to answer
@@ -193,6 +194,16 @@ void nats_instance_forget_heartbeat(struct nats_instance *x);
 uint64_t nats_instance_due(const struct nats_service *s, const struct nats_instance *x);
 /* At the end of a round, once. */
 bool nats_instance_is_gone(struct nats_service *s, struct nats_instance *x);
+
+/* nats_telling.c */
+void nats_tell_changed(struct nats_service *s, const struct instance *i);
+void nats_tell_gone(struct nats_service *s, const char *id);
+/* The whole list. Without memory for it the next round tells it. */
+void nats_tell_all(struct nats_service *s, struct list *watches);
+/* Who has come meanwhile: t is `tell`. */
+void nats_tell_fresh(struct timer *t);
+/* Whoever was fresh is told all from now on. */
+void nats_join_watches(struct nats_service *s);
 
 /* nats_service.c */
 enum err nats_watch(struct registry *r, struct registry_watch *w);

@@ -21,76 +21,6 @@ static const struct instance *said(const struct nats_instance *x)
     return x->copy->instances;
 }
 
-/* --- telling --- */
-
-static const struct registry_frame *frame_of(struct nats_service *s)
-{
-    return s->nats->base.frame;
-}
-
-static void tell_changed(struct nats_service *s, const struct instance *i)
-{
-    list_each(node, after, &s->watches)
-    {
-        frame_of(s)->add(container_of(node, struct registry_watch, node), i);
-    }
-}
-
-static void tell_gone(struct nats_service *s, const char *id)
-{
-    list_each(node, after, &s->watches)
-    {
-        frame_of(s)->remove(container_of(node, struct registry_watch, node), id);
-    }
-}
-
-/* An array of all that are there: the caller's to free; their texts are lent. NULL: no memory. */
-static struct instance *all_of(struct nats_service *s, uint32_t *count)
-{
-    struct instance *all = calloc(s->by_id.count + 1, sizeof *all);
-
-    *count = 0;
-    if (!all)
-        return NULL;
-    list_each(node, after, &s->instances)
-    {
-        if (nats_instance_is_there(instance_of(node)))
-            all[(*count)++] = *said(instance_of(node));
-    }
-    return all;
-}
-
-static void deliver_to(struct nats_service *s, struct list *watches)
-{
-    uint32_t count;
-    struct instance *all = all_of(s, &count);
-
-    if (!all)
-        return; /* the next round tries again */
-    list_each(node, after, watches)
-    {
-        frame_of(s)->deliver(container_of(node, struct registry_watch, node), all, count,
-                             LIST_CONFIRMED);
-    }
-    free(all);
-}
-
-static void join_watches(struct nats_service *s)
-{
-    struct list *node;
-
-    while ((node = list_pop_front(&s->fresh)))
-        list_push_back(&s->watches, node);
-}
-
-static void on_tell(struct timer *t)
-{
-    struct nats_service *s = container_of(t, struct nats_service, tell);
-
-    deliver_to(s, &s->fresh);
-    join_watches(s);
-}
-
 /* --- instances --- */
 
 static struct nats_instance *find(struct nats_service *s, const char *id)
@@ -107,7 +37,7 @@ static bool may_tell(const struct nats_service *s)
 static void tell_early(struct nats_service *s, const struct instance *i)
 {
     if (may_tell(s))
-        tell_changed(s, i);
+        nats_tell_changed(s, i);
 }
 
 static bool is_answer_of_a_leaver(struct nats_service *s, const struct nats_instance *x,
@@ -163,7 +93,7 @@ void nats_service_forget(struct nats_service *s, const char *id)
         return;
     nats_instance_forget_heartbeat(x);
     if (nats_instance_is_there(x) && may_tell(s))
-        tell_gone(s, id);
+        nats_tell_gone(s, id);
     x->withdrawn_until = loop_now(s->nats->base.loop) + NATS_WITHDRAWN_MS;
 }
 
@@ -226,12 +156,12 @@ static void collected(struct nats_round *r)
             nats_instance_free(s, instance_of(node));
     }
     s->is_known = true;
-    join_watches(s);
+    nats_join_watches(s);
     timer_stop(&s->tell, clock_of(s));
     s->interval_due = loop_now(s->nats->base.loop) +
                       random_jitter(s->nats->base.random, interval(s->nats), 10);
     plan(s);
-    deliver_to(s, &s->watches);
+    nats_tell_all(s, &s->watches);
 }
 
 void nats_service_doubt(struct nats_service *s)
@@ -247,7 +177,7 @@ static void take_all(struct nats_service *s, struct list *into)
 {
     struct list *node;
 
-    join_watches(s);
+    nats_join_watches(s);
     while ((node = list_pop_front(&s->watches)))
         list_push_back(into, node);
 }
@@ -339,7 +269,7 @@ static struct nats_service *service_new(struct nats *n, const char *name)
     list_init(&s->watches);
     list_init(&s->fresh);
     list_init(&s->instances);
-    timer_init(&s->tell, on_tell);
+    timer_init(&s->tell, nats_tell_fresh);
     nats_round_init(&s->round, n, &round_events);
     return s;
 }

@@ -7,7 +7,18 @@
 #include "discovery/registry_options.h"
 
 /* The only place to touch when a backend is added: registry_<scheme> is in registry_<scheme>.c. */
-#define BACKENDS(X) X(dns) X(eureka) X(file) X(gossip) X(local) X(mdns) X(nats) X(static)
+/* clang-format off */
+#define BACKENDS(X) \
+    X(dns) \
+    X(etcd) \
+    X(eureka) \
+    X(file) \
+    X(gossip) \
+    X(local) \
+    X(mdns) \
+    X(nats) \
+    X(static)
+/* clang-format on */
 
 #define DECLARE(name) extern const struct registry_ops registry_##name;
 BACKENDS(DECLARE)

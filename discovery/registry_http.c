@@ -6,56 +6,14 @@ enum { WORDS_SHOWN = 160 };
 
 /* --- servers --- */
 
-static enum err parse_port(struct slice text, unsigned *port)
-{
-    uint64_t number;
-
-    if (!slice_to_u64(text, &number) || number < 1 || number > 65535)
-        return ERR_BAD_VALUE;
-    *port = (unsigned)number;
-    return ERR_OK;
-}
-
-/* "host", "host:port", "[::1]", "[::1]:port" (RFC 3986 §3.2.2) */
-static enum err parse_server(struct registry_server *s, struct slice text, unsigned port,
-                             struct why *w)
-{
-    size_t end = text.size && text.base[0] == '[' ? slice_find(text, ']') + 1 : 0;
-    struct slice behind = slice_after(text, end);
-    size_t colon = end + slice_find(behind, ':');
-
-    s->name = text;
-    s->target = (struct client_target){.host = slice_first(text, colon), .port = port};
-    if (s->target.host.size == 0 || s->target.host.size > HOST_LIMIT || end > text.size ||
-        (colon < text.size && parse_port(slice_after(text, colon + 1), &s->target.port)))
-        return why(w, ERR_BAD_VALUE, "\"%.*s\" is no HOST:PORT", (int)text.size,
-                   text.base);
-    return ERR_OK;
-}
-
-static enum err parse_servers(struct registry_http *h, unsigned port, struct why *w)
-{
-    struct slice hosts = h->registry->url.hosts;
-    enum err e = ERR_OK;
-
-    if (hosts.size == 0)
-        hosts = SLICE("127.0.0.1");
-    while (hosts.base && !e) {
-        if (h->count == REGISTRY_SERVERS_LIMIT)
-            return why(w, ERR_BAD_VALUE, "more than %d servers", REGISTRY_SERVERS_LIMIT);
-        e = parse_server(&h->servers[h->count++], slice_next(&hosts, ','), port, w);
-    }
-    return e;
-}
-
 static enum err open_tls(struct registry_http *h, struct why *w)
 {
     enum err e = ERR_OK;
 
     if (h->registry->url.is_tls)
         e = tls_client_open(&h->tls, &h->registry->tls, w);
-    for (unsigned i = 0; i < h->count; i++)
-        h->servers[i].target.tls = h->tls;
+    for (unsigned i = 0; i < h->servers.count; i++)
+        h->servers.list[i].target.tls = h->tls;
     return e;
 }
 
@@ -65,7 +23,7 @@ enum err registry_http_open(struct registry_http *h, struct registry *r, unsigne
     enum err e;
 
     *h = (struct registry_http){.registry = r};
-    e = parse_servers(h, port, w);
+    e = servers_parse(&h->servers, r->url.hosts, port, w);
     if (!e)
         e = open_tls(h, w);
     if (e)
@@ -135,7 +93,7 @@ static int words_of(struct slice body)
 
 static void say(struct registry_call *c, enum err e)
 {
-    const struct slice name = c->servers->servers[c->server].name;
+    const struct slice name = c->servers->servers.list[c->server].name;
     struct slice body = slice_trim(text_slice(&c->http.body_in));
 
     if (!c->http.status)
@@ -157,16 +115,16 @@ static void pass_over(struct registry_call *c)
 {
     struct registry_http *h = c->servers;
 
-    if (h->current == c->server)
-        h->current = (c->server + 1) % h->count;
+    if (h->servers.current == c->server)
+        servers_next(&h->servers);
 }
 
 static enum err try_server(struct registry_call *c, unsigned server)
 {
     c->server = server;
     c->tried++;
-    c->http.server = &c->servers->servers[server].target;
-    c->http.host = c->servers->servers[server].name;
+    c->http.server = &c->servers->servers.list[server].target;
+    c->http.host = c->servers->servers.list[server].name;
     return http_call_start(&c->http, c->servers->registry->loop);
 }
 
@@ -181,7 +139,7 @@ static void finish(struct registry_call *c, enum err e)
 static bool may_try_next(const struct registry_call *c, enum err e)
 {
     return is_servers_fault(e) && c->may_repeat && !c->cancelled &&
-           c->tried < c->servers->count;
+           c->tried < c->servers->servers.count;
 }
 
 static void on_answered(struct http_call *http, enum err e)
@@ -192,7 +150,7 @@ static void on_answered(struct http_call *http, enum err e)
     if (is_servers_fault(e))
         pass_over(c);
     if (!may_try_next(c, e) ||
-        try_server(c, (c->server + 1) % c->servers->count) != ERR_LATER)
+        try_server(c, (c->server + 1) % c->servers->servers.count) != ERR_LATER)
         finish(c, e);
 }
 
@@ -205,7 +163,7 @@ enum err registry_call_start(struct registry_call *c, struct registry_http *h)
     c->cancelled = false;
     c->http.connections = h->connections;
     c->http.answered = on_answered;
-    e = try_server(c, h->current);
+    e = try_server(c, h->servers.current);
     c->running = e == ERR_LATER;
     return e;
 }

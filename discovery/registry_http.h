@@ -16,20 +16,12 @@
 #define DISCOVERY_REGISTRY_HTTP_H
 
 #include "discovery/registry.h"
+#include "discovery/servers.h"
 #include "transport/http_client.h"
-
-enum { REGISTRY_SERVERS_LIMIT = 16 };
-
-struct registry_server {
-    struct client_target target; /* the host points into the URL */
-    struct slice name;           /* "host:port" as written, for Host and messages */
-};
 
 struct registry_http {
     struct registry *registry;
-    struct registry_server servers[REGISTRY_SERVERS_LIMIT];
-    unsigned count;
-    unsigned current; /* calls go here first */
+    struct servers servers; /* calls go to the current one first */
     struct tls_client *tls;
     struct http_connections *connections;
     void (*closed)(struct registry_http *h);

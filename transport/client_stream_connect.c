@@ -22,8 +22,7 @@ static void tell(struct client_stream_inside *i, enum err e)
 }
 
 /* The next address, if there is one, when this socket has closed. */
-void client_stream_give_up(struct client_stream_inside *i, enum err e,
-                            const char *reason)
+void client_stream_give_up(struct client_stream_inside *i, enum err e, const char *reason)
 {
     char text[ADDRESS_TEXT];
 
@@ -49,7 +48,8 @@ static void on_connected(struct socket *socket, enum err e)
     struct client_stream_inside *i = client_stream_inside_of(&socket->stream);
 
     if (e) {
-        client_stream_give_up(i, e, socket->error ? uv_strerror(socket->error) : err_text(e));
+        client_stream_give_up(i, e,
+                              socket->error ? uv_strerror(socket->error) : err_text(e));
         return;
     }
     timer_stop(&i->timer, client_stream_clock(i));
@@ -75,8 +75,8 @@ void client_stream_try_next(struct client_stream_inside *i)
         timer_start(&i->timer, client_stream_clock(i), ADDRESS_MS);
     e = socket_connect(&i->socket, &s->peer, on_connected);
     if (e != ERR_LATER)
-        client_stream_give_up(i, e,
-                        i->socket.error ? uv_strerror(i->socket.error) : err_text(e));
+        client_stream_give_up(
+            i, e, i->socket.error ? uv_strerror(i->socket.error) : err_text(e));
 }
 /* --- names --- */
 

@@ -47,15 +47,17 @@ void client_stream_end(struct client_stream_inside *i, enum err e);
 
 /* client_stream_connect.c */
 /* This address will not do: the next, if there is one, when the socket has closed. */
-void client_stream_give_up(struct client_stream_inside *i, enum err e, const char *reason);
+void client_stream_give_up(struct client_stream_inside *i, enum err e,
+                           const char *reason);
 /* Its socket has closed, and another address is to be tried. */
 void client_stream_try_next(struct client_stream_inside *i);
 
 /* client_stream_tls.c */
 /* What TLS has to say goes out. */
 enum err client_stream_flush(struct client_stream_inside *i);
-enum err client_stream_write_tls(struct client_stream_inside *i, const struct slice *slices,
-                                 unsigned count, size_t *sent);
+enum err client_stream_write_tls(struct client_stream_inside *i,
+                                 const struct slice *slices, unsigned count,
+                                 size_t *sent);
 /* All that was decrypted goes to the user, as long as he wants it. */
 void client_stream_pump(struct client_stream_inside *i);
 void client_stream_begin_tls(struct client_stream_inside *i);

@@ -18,8 +18,8 @@ enum err client_stream_flush(struct client_stream_inside *i)
     return e;
 }
 
-enum err client_stream_write_tls(struct client_stream_inside *i, const struct slice *slices,
-                             unsigned count, size_t *sent)
+enum err client_stream_write_tls(struct client_stream_inside *i,
+                                 const struct slice *slices, unsigned count, size_t *sent)
 {
     size_t size = 0;
     enum err e = ERR_OK;
@@ -55,10 +55,10 @@ void client_stream_pump(struct client_stream_inside *i)
         (void)client_stream_flush(i); /* answers of TLS itself: new keys */
 }
 
-
 /* --- the handshake --- */
 
-void client_stream_fail_handshake(struct client_stream_inside *i, enum err e, const char *reason)
+void client_stream_fail_handshake(struct client_stream_inside *i, enum err e,
+                                  const char *reason)
 {
     char text[512];
 
@@ -80,7 +80,7 @@ static void shake_hands(struct client_stream_inside *i)
     }
     if (client_stream_flush(i)) {
         client_stream_fail_handshake(i, ERR_CONNECT_FAILED,
-                       "closed in the middle of the TLS handshake");
+                                     "closed in the middle of the TLS handshake");
         return;
     }
     if (e == ERR_LATER)

@@ -17,8 +17,12 @@ struct entry {
 };
 
 #define ENTRY(name) {#name, (void **)&openssl.name},
-static const struct entry ssl_entries[] = {OPENSSL_SSL_FUNCTIONS(ENTRY){NULL, NULL}};
-static const struct entry crypto_entries[] = {OPENSSL_CRYPTO_FUNCTIONS(ENTRY){NULL, NULL}};
+static const struct entry ssl_entries[] = {
+    OPENSSL_SSL_FUNCTIONS(ENTRY){NULL, NULL}
+};
+static const struct entry crypto_entries[] = {
+    OPENSSL_CRYPTO_FUNCTIONS(ENTRY){NULL, NULL}
+};
 #undef ENTRY
 
 static enum err load(const char *library, const struct entry *entries, struct why *w)

@@ -7,7 +7,7 @@
 
 struct tls_session {
     SSL *ssl;
-    BIO *in, *out; /* the SSL's */
+    BIO *in, *out;        /* the SSL's */
     const char *expected; /* name in the certificate; within `name` */
     char name[256];
 };
@@ -98,20 +98,23 @@ enum err tls_session_feed(struct tls_session *s, struct slice bytes)
 
 /* --- what went wrong --- */
 
-static enum err refuse_certificate(const struct tls_session *s, long result, struct why *w)
+static enum err refuse_certificate(const struct tls_session *s, long result,
+                                   struct why *w)
 {
     const char *text = openssl.X509_verify_cert_error_string(result);
 
     openssl.ERR_clear_error();
-    if (result == X509_V_ERR_HOSTNAME_MISMATCH || result == X509_V_ERR_IP_ADDRESS_MISMATCH)
+    if (result == X509_V_ERR_HOSTNAME_MISMATCH ||
+        result == X509_V_ERR_IP_ADDRESS_MISMATCH)
         return why(w, ERR_DENIED,
                    "its certificate is not for %s (registry.tls.server_name)", s->name);
     if (result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
         result == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
         result == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT)
-        return why(w, ERR_DENIED,
-                   "its certificate is of an unknown authority: %s (registry.tls.ca_file)",
-                   text);
+        return why(
+            w, ERR_DENIED,
+            "its certificate is of an unknown authority: %s (registry.tls.ca_file)",
+            text);
     return why(w, ERR_DENIED, "its certificate is refused: %s", text);
 }
 
@@ -173,7 +176,8 @@ enum err tls_session_write(struct tls_session *s, struct slice bytes)
     size_t written;
 
     openssl.ERR_clear_error();
-    if (bytes.size == 0 || openssl.SSL_write_ex(s->ssl, bytes.base, bytes.size, &written) == 1)
+    if (bytes.size == 0 ||
+        openssl.SSL_write_ex(s->ssl, bytes.base, bytes.size, &written) == 1)
         return ERR_OK;
     openssl.ERR_clear_error();
     return ERR_RESET;

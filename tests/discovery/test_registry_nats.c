@@ -7,6 +7,7 @@
 
 #include "discovery/registry.h"
 #include "sidecar/core/random.h"
+#include "tests/lib/fault_heap.h"
 #include "tests/lib/transport/peer.h"
 
 /* One server, that says what the test says, and a clock that goes when the test says so. */
@@ -460,6 +461,78 @@ TEST(names_come_from_everybody_and_go_when_the_last_has_left)
     assert_told("names:0 ");
 }
 
+/* --- memory --- */
+
+static void answer_with_id(unsigned id)
+{
+    char record[256];
+
+    snprintf(record, sizeof record,
+             "{\"name\":\"orders\",\"nodes\":[{\"id\":\"%u\",\"address\":\"127.0.0.1:1\","
+             "\"metadata\":{\"zone\":\"eu\"}}]}",
+             id);
+    answer(record);
+}
+
+TEST(an_answer_lost_for_want_of_memory_is_heard_in_the_next_round)
+{
+    bool was_refused = true;
+    unsigned n;
+
+    let_in();
+    begin_watch();
+    until_asked();
+    answer_with_id(0); /* without a line in memory the connection would go */
+    for (n = 1; was_refused; n++) {
+        fault_heap_fail_at(n);
+        answer_with_id(n);
+        was_refused = fault_heap_stop();
+    }
+    assert_true(n > 3);
+    pong();
+    for (unsigned i = 0; i < n; i++)
+        answer_with_id(i);
+    text_clear(&trail);
+    pass(150);
+    assert_non_null(strstr(trail.base, "list:"));
+    for (const char *at = trail.base; (at = strchr(at, ',')); at++)
+        n--;
+    assert_int_equal(n, 1);
+}
+
+static enum err put_once(void)
+{
+    enum err e;
+
+    address_from_ip(&lease.registration.address, SLICE("127.0.0.1"), 1);
+    e = registry->ops->put(registry, &lease);
+    if (e == ERR_LATER) {
+        pass(0);
+        pong();
+    }
+    return e;
+}
+
+TEST(a_record_not_put_for_want_of_memory_is_put_the_next_time)
+{
+    bool was_refused = true;
+    unsigned n;
+
+    let_in();
+    begin_put();
+    pong();
+    text_clear(&trail);
+    for (n = 1; was_refused; n++) {
+        fault_heap_fail_at(n);
+        put_once();
+        was_refused = fault_heap_stop();
+    }
+    assert_true(n > 2);
+    text_clear(&trail);
+    assert_int_equal(put_once(), ERR_LATER);
+    assert_told("lease:ok ");
+}
+
 TESTS(RUN_WITH(nothing_is_no_answer_before_the_server_has_passed_the_question_on),
       RUN_WITH(the_first_answer_counts_at_once),
       RUN_WITH(a_cut_while_answers_come_is_no_empty_list),
@@ -474,4 +547,6 @@ TESTS(RUN_WITH(nothing_is_no_answer_before_the_server_has_passed_the_question_on
       RUN_WITH(where_strangers_want_an_answer_does_not_harm_the_lease),
       RUN_WITH(a_subject_we_may_not_listen_to_refuses_the_lease),
       RUN_WITH(what_waits_for_a_connection_is_told_after_some_patience),
-      RUN_WITH(names_come_from_everybody_and_go_when_the_last_has_left))
+      RUN_WITH(names_come_from_everybody_and_go_when_the_last_has_left),
+      RUN_WITH(an_answer_lost_for_want_of_memory_is_heard_in_the_next_round),
+      RUN_WITH(a_record_not_put_for_want_of_memory_is_put_the_next_time))

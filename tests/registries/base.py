@@ -210,6 +210,12 @@ class Server:
             url = url.replace(":%d" % old, ":%d" % new)
         return url
 
+    def ring(self, name, address):
+        """For a registry without a server between its users: another, whose ways proxies can break. It has `ports`,
+        url_at(), a service `steady` at the address, publish(service, address), sees(service) and stop(). None: the
+        server's own ports are where faults are."""
+        return None
+
     @property
     def url_wrong_credentials(self):
         """A URL that is refused for its credentials, and only for them; None: there are none to be wrong."""

@@ -4,6 +4,8 @@ Everybody's app is one and the same: what is tried here is the registry, not the
 """
 
 import contextlib
+import copy
+import itertools
 import json
 import os
 import shutil
@@ -121,10 +123,11 @@ class Bench:
     def __init__(self, server):
         self.server, self.kind = server, type(server)
         self.folder = Path(tempfile.mkdtemp(prefix="csidecar-bench-%s-" % server.name))
-        self.number, self.lock, self.open = 0, threading.Lock(), []
+        self.number, self.lock, self.open = itertools.count(1), threading.Lock(), []
         self.changing = threading.Lock()  # the server's own tools: one at a time
         self.app = self.keep(App())
         self.url = server.url
+        self.ring = None
         self.environment = clean_environment(
             CSIDECAR_REGISTRY_TTL="%ss" % server.ttl_s, CSIDECAR_REGISTRY_HEARTBEAT="%ss" % server.heartbeat_s,
             XDG_STATE_HOME=str(self.folder), XDG_RUNTIME_DIR=str(self.folder))
@@ -183,13 +186,17 @@ class Bench:
         for thing in things:
             self.release(thing)
 
+    def in_ring(self, ring):
+        """The same, with the other member of that ring to look and to offer services."""
+        other = copy.copy(self)
+        other.ring = ring
+        return other
+
     # ---- csidecars ----
 
     def sidecar(self, service=None, url=None, wait=True, **more):
         """Beside the app, when it is to be registered as `service`; else it only resolves."""
-        with self.lock:
-            self.number += 1
-            folder = self.folder / ("sidecar%d" % self.number)
+        folder = self.folder / ("sidecar%d" % next(self.number))
         folder.mkdir()
         registry = {"url": url or self.url, "ttl": "%ss" % self.kind.ttl_s, "heartbeat": "%ss" % self.kind.heartbeat_s}
         settings = {"name": service or "nobody", "registry": registry | self.kind.settings.get("registry", {}),
@@ -218,6 +225,9 @@ class Bench:
 
     def offer_late(self, service, ident="late"):
         """Without a sidecar; what has to be released to take it back."""
+        if self.ring:
+            self.ring.publish(service, self.app.address)
+            return []
         if self.kind.writes:
             return [self.register(service, ident)]
         self.publish(service, [self.instance(ident)])
@@ -234,7 +244,9 @@ class Bench:
     # ---- what is seen ----
 
     def sees(self, service, sidecar=None):
-        """The instances a running sidecar knows."""
+        """The instances a running sidecar knows, or the other member of a ring."""
+        if self.ring and not sidecar:
+            return self.ring.sees(service)
         status, body = (sidecar or self.observer).admin("/services/" + service)
         assert status in (200, 404), body
         return json.loads(body)["instances"] if status == 200 else []

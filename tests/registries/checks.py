@@ -300,16 +300,20 @@ def drill(name, mode, lasts=6, **how):
     """A check: that fault, by proxies before all ports; it lasts two TTLs, and so many seconds at least."""
 
     def check(bench):
-        ports = bench.server.ports
-        assert ports, "the class names no ports to break"
+        ring = bench.server.ring(name, bench.app.address)
         with contextlib.ExitStack() as stack:
-            proxies = [stack.enter_context(FaultProxy(port, udp=bench.kind.udp)) for port in ports]
+            if ring:
+                bench = bench.in_ring(ring)
+                stack.callback(ring.stop)
+            broken = ring or bench.server
+            assert broken.ports, "the class names no ports to break"
+            proxies = [stack.enter_context(FaultProxy(port, udp=bench.kind.udp)) for port in broken.ports]
 
             def switch(mode, **how):
                 for proxy in proxies:
                     proxy.set(mode, **how)
 
-            url = bench.server.url_at([proxy.port for proxy in proxies])
+            url = broken.url_at([proxy.port for proxy in proxies])
             return Drill(bench, name, lambda s: switch(mode, **how), lambda s: switch("pass"), url, lasts).run()
 
     return check

@@ -9,7 +9,7 @@ import os
 import socket
 import subprocess
 
-from .base import ROOT, Server, ServerError, free_port, popen
+from .base import ROOT, Server, ServerError, free_port, free_ports, popen
 
 PROGRAM = ROOT / "build/gossip/peer"
 KEY = "micro-gossip-key"  # go-micro's default, 16 bytes
@@ -20,8 +20,9 @@ SERVICE = {"name": "x", "version": "1", "metadata": None, "endpoints": None, "no
 class Peer:
     """gossip-peer: what it is asked, it answers in JSON."""
 
-    def __init__(self, log, bind="127.0.0.1:0", name="micro-peer", key=None, join=None):
+    def __init__(self, log, bind="127.0.0.1:0", name="micro-peer", key=None, join=None, advertise=None):
         words = [PROGRAM, "-bind", bind, "-name", name]
+        words += ["-advertise", advertise] if advertise else []
         words += ["-key", key] if key else []
         words += ["-join", join] if join else []
         with open(log, "ab") as out:
@@ -57,6 +58,33 @@ class Peer:
     def stop(self):
         self.process.kill()
         self.process.wait()
+
+
+class Ring:
+    """Of two, a peer and a csidecar that know each other by proxies alone: a ring whose ways can be broken. The peer has
+    what csidecar resolves, and sees what it registers."""
+
+    def __init__(self, gossip, name, address):
+        self.gossip, self.name, self.peer = gossip, name, None
+        self.ports = free_ports(2)  # where the peer is, and csidecar
+        self.address = address
+
+    def url_at(self, proxies):
+        """csidecar's URL; the peer is there then."""
+        at = ["127.0.0.1:%d" % port for port in (*self.ports, *proxies)]
+        self.peer = self.gossip.peer_of("micro-" + self.name, bind=at[0], advertise=at[2])
+        self.publish("steady", self.address)
+        return "gossip://%s?bind=%s&advertise=%s" % (at[2], at[1], at[3])
+
+    def publish(self, name, address):
+        self.peer.ask("register", "3600", service(name, id=name + "-1", address=address))
+
+    def sees(self, name):
+        return list(self.peer.services(name).values())
+
+    def stop(self):
+        if self.peer:
+            self.peer.stop()
 
 
 def varint(n):
@@ -119,7 +147,7 @@ def hostile_packets():
 
 class Gossip(Server):
     name = "gossip"
-    networked = False  # its TCP is one of two ways; a fault in it alone is none of the ring
+    udp = True
     ttl_s, heartbeat_s, sweep_s = 3, 1, 1.0
 
     @property
@@ -135,6 +163,9 @@ class Gossip(Server):
 
     def peer_of(self, name, **options):
         return Peer(self.folder("logs") / "peer.log", name=name, **options)
+
+    def ring(self, name, address):
+        return Ring(self, name, address)
 
     def start(self):
         self.port, self.peer, self.secret = free_port(), None, None

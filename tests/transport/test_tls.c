@@ -217,7 +217,8 @@ TEST(a_certificate_that_signed_itself_is_refused)
 
 TEST(a_client_without_a_certificate_is_told_so)
 {
-    assert_int_equal(connect_with("server", "-tls1_2 -Verify 1 -verify_return_error"), ERR_DENIED);
+    assert_int_equal(connect_with("server", "-tls1_2 -Verify 1 -verify_return_error"),
+                     ERR_DENIED);
     says("it refuses us");
     says("registry.tls.cert_file");
 }
@@ -233,7 +234,8 @@ TEST(a_client_without_a_certificate_is_told_so_late)
 
 TEST(an_old_version_is_refused)
 {
-    assert_int_equal(connect_with("server", "-tls1_1 -cipher DEFAULT@SECLEVEL=0"), ERR_CONNECT_FAILED);
+    assert_int_equal(connect_with("server", "-tls1_1 -cipher DEFAULT@SECLEVEL=0"),
+                     ERR_CONNECT_FAILED);
     says("TLS: ");
 }
 
@@ -342,8 +344,8 @@ TEST(megabytes_go_both_ways)
     line[sizeof(line) - 1] = '\n';
     assert_int_equal(connect_with("server", NULL), ERR_OK);
     for (int i = 0; i < LINES; i++)
-        assert_int_equal(stream_write(&wire.stream.stream, slice_from(line, sizeof(line))),
-                         ERR_OK);
+        assert_int_equal(
+            stream_write(&wire.stream.stream, slice_from(line, sizeof(line))), ERR_OK);
     wire.wanted = LINES * sizeof(line);
     loop_until_true(&wire.loop, came, NULL);
     assert_int_equal(wire.in.size, wire.wanted);

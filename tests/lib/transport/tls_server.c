@@ -27,14 +27,16 @@ static void run(const char *format, const char *a, const char *b, const char *c)
 
 static void make_authority(const char *name)
 {
-    run("openssl req -x509 " KEY " -days 30 -subj /CN=%s -keyout %s.key -out %s.pem", name,
-        name, name);
+    run("openssl req -x509 " KEY " -days 30 -subj /CN=%s -keyout %s.key -out %s.pem",
+        name, name, name);
 }
 
 static void make_certificate(const char *name, const char *names, const char *days)
 {
-    run("openssl req " KEY " -subj /CN=%s -keyout %s.key -out request.pem%s", name, name, "");
-    run("printf 'subjectAltName=%s\\n' > extensions; openssl x509 -req -in request.pem -CA "
+    run("openssl req " KEY " -subj /CN=%s -keyout %s.key -out request.pem%s", name, name,
+        "");
+    run("printf 'subjectAltName=%s\\n' > extensions; openssl x509 -req -in request.pem "
+        "-CA "
         "ca.pem -CAkey ca.key -CAcreateserial -extfile extensions -days %s -out %s.pem",
         names, days, name);
 }
@@ -81,7 +83,8 @@ static void become_server(const char *certificate, const char *more, int out)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(out, STDOUT_FILENO);
     snprintf(command, sizeof(command),
-             "cd %s && exec openssl s_server -accept 127.0.0.1:0 -rev -cert %s.pem -key %s.key "
+             "cd %s && exec openssl s_server -accept 127.0.0.1:0 -rev -cert %s.pem -key "
+             "%s.key "
              "-CAfile ca.pem %s </dev/null 2>>log",
              folder, certificate, certificate, more ? more : "");
     execl("/bin/sh", "sh", "-c", command, NULL);

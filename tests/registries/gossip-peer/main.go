@@ -28,14 +28,21 @@ func die(err error) {
 	}
 }
 
-func configure(bind, name, key string) *memberlist.Config {
+func split(address string) (string, int) {
+	host, port, err := net.SplitHostPort(address)
+	die(err)
+	number, err := strconv.Atoi(port)
+	die(err)
+	return host, number
+}
+
+func configure(bind, advertise, name, key string) *memberlist.Config {
 	c := memberlist.DefaultLocalConfig()
-	host, port, err := net.SplitHostPort(bind)
-	die(err)
-	c.BindAddr = host
-	c.BindPort, err = strconv.Atoi(port)
-	die(err)
+	c.BindAddr, c.BindPort = split(bind)
 	c.AdvertisePort = c.BindPort
+	if advertise != "" {
+		c.AdvertiseAddr, c.AdvertisePort = split(advertise)
+	}
 	c.PushPullInterval = 0
 	c.ProtocolVersion = 4
 	c.Name = name
@@ -121,26 +128,27 @@ func (r *ring) obey(words []string) {
 }
 
 // The last word is JSON and may have spaces.
-func split(line string) []string {
-	words := strings.SplitN(line, " ", 2)
-	if words[0] == "register" {
-		words = strings.SplitN(line, " ", 3)
+func words(line string) []string {
+	all := strings.SplitN(line, " ", 2)
+	if all[0] == "register" {
+		all = strings.SplitN(line, " ", 3)
 	}
-	return words
+	return all
 }
 
 func main() {
 	bind := flag.String("bind", "127.0.0.1:0", "host:port")
+	advertise := flag.String("advertise", "", "host:port that others reach it at, unless that is where it is")
 	name := flag.String("name", "micro-peer", "of this member")
 	key := flag.String("key", "", "16, 24 or 32 bytes")
 	seeds := flag.String("join", "", "addresses with commas between")
 	flag.Parse()
 
-	r := newRing(configure(*bind, *name, *key), *seeds)
+	r := newRing(configure(*bind, *advertise, *name, *key), *seeds)
 	say(map[string]string{"address": r.list.LocalNode().Address()}, nil)
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		r.obey(split(lines.Text()))
+		r.obey(words(lines.Text()))
 	}
 }
