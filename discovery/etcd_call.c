@@ -70,6 +70,8 @@ static void on_answered(struct registry_call *http, enum err e)
 
     if (kind == ERR_UNAUTHORIZED && again_with_token(c))
         return;
+    if (e == ERR_TIMEOUT)
+        etcd_session_doubt(c->etcd);
     if (kind)
         e = kind == ERR_UNAUTHORIZED ? ERR_DENIED : kind;
     if (e)
@@ -297,6 +299,12 @@ void etcd_session_forget(struct etcd *e)
     e->session.token[0] = '\0';
     if (e->session.state == ETCD_READY)
         e->session.state = ETCD_NONE;
+}
+
+void etcd_session_doubt(struct etcd *e)
+{
+    if (e->session.token[0])
+        etcd_session_forget(e);
 }
 
 void etcd_session_init(struct etcd *e)

@@ -76,6 +76,9 @@ bool etcd_session_is_ready(const struct etcd *e);
 void etcd_session_fields(const struct etcd *e, struct text *out);
 /* The token was refused: it is asked for again by the next call. */
 void etcd_session_forget(struct etcd *e);
+/* The token may be of a cluster that is no more. A simple token names a place in its history, and who has lost that does
+ * not refuse it but waits to get there (etcd's auth/simple_token.go): calls would hang. */
+void etcd_session_doubt(struct etcd *e);
 void etcd_call_init(struct etcd_call *c, struct etcd *e, const char *path, void *owner,
                     void (*answered)(struct etcd_call *c, enum err e, json_t *root));
 void etcd_call_start(struct etcd_call *c);

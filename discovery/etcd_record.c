@@ -82,8 +82,10 @@ static void on_lease_answered(struct etcd_call *c, enum err error, json_t *root)
         l->id = etcd_number(root, "ID");
     if (doing == LEASE_KEEP && !error && etcd_number(kept, "TTL") == 0)
         error = ERR_NOT_FOUND; /* how it says that it does not know it */
-    if (doing == LEASE_KEEP && error == ERR_NOT_FOUND)
+    if (doing == LEASE_KEEP && error == ERR_NOT_FOUND) {
         lease_lost(l);
+        etcd_session_doubt(l->etcd); /* did all go? Of a lease it tells without a token */
+    }
     if (doing == LEASE_GRANT && !error && !l->id)
         error = ERR_BAD_RESPONSE;
     if (l->etcd->closing)

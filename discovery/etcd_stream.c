@@ -94,6 +94,8 @@ static void on_stream_ended(struct registry_call *c, enum err error)
         etcd_session_forget(e);
         kind = e->user[0] ? ERR_UNAVAILABLE : ERR_DENIED;
     }
+    if (s->error == ERR_TIMEOUT)
+        etcd_session_doubt(e);
     if (s->error == ERR_OK || error != ERR_CANCELLED) {
         s->error = kind ? kind : error ? error : ERR_UNAVAILABLE;
         s->why = c->http.why;
@@ -187,6 +189,7 @@ static void take_result(struct etcd *e, const json_t *result)
     }
     if (revision < s->revision) { /* it would wait for changes that are told already */
         s->revision = 0;
+        etcd_session_doubt(e);
         break_off(e, ERR_UNAVAILABLE, "etcd has lost what it knew");
         return;
     }

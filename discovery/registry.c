@@ -11,7 +11,6 @@
 #define BACKENDS(X) \
     X(dns) \
     X(etcd) \
-    X(eureka) \
     X(file) \
     X(gossip) \
     X(local) \

@@ -19,7 +19,7 @@ from scenario.apps import App
 from scenario.cli import clean_environment
 from scenario.lib import Client, Ended, Sidecar, binary, eventually
 
-from .base import popen
+from .base import accepts, popen
 
 CALL_EVERY_S = 0.25
 CALL_LIMIT_S = 40  # longer than csidecar may be stopped
@@ -204,7 +204,10 @@ class Bench:
         if service:
             health = {"interval": "1s", "first_interval": "50ms", "timeout": "5s"}
             settings |= {"app": {"port": self.app.port, "health": health}, "version": "1.2.3", "metadata": {"zone": "eu-1"}}
-        return self.keep(Beside(folder, settings, environment={"XDG_RUNTIME_DIR": str(self.folder)})).start(wait)
+        s = self.keep(Beside(folder, settings, environment={"XDG_RUNTIME_DIR": str(self.folder)})).start(wait)
+        if wait:
+            eventually(lambda: accepts(s.admin_port), "the admin port", 10)
+        return s
 
     def register(self, service, ident, address=None):
         return self.keep(Registered(self, service, address or self.app.address, ident))
@@ -255,6 +258,15 @@ class Bench:
         """The instances a csidecar gets that asks the registry itself."""
         done = self.command("get", service, "--registry", self.url, "--json")
         return json.loads(done.stdout)["instances"] if done.stdout else []
+
+    def until_got(self, service, patience):
+        """The same, as soon as there are some; asked without haste, for each time is a process and perhaps a login."""
+
+        def got():
+            time.sleep(0.1)
+            return self.got(service)
+
+        return eventually(got, "%s to be listed" % service, patience * FACTOR)
 
     def until_seen(self, service, patience, sidecar=None):
         """Seconds until it is."""

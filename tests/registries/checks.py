@@ -74,7 +74,7 @@ def register(bench):
     """Found by a running sidecar and by one that asks the registry itself; renewed past two TTLs."""
     with bench.while_open(bench.sidecar("users")):
         after = bench.until_seen("users", 5 + bench.kind.sees_s)
-        [found] = eventually(lambda: bench.got("users"), "it by the command line", 10)
+        [found] = bench.until_got("users", 10)
         assert found["address"].endswith(":%d" % bench.app.port), found
         assert (found["version"], found["metadata"]["zone"]) == ("1.2.3", "eu-1"), found
         assert bench.call(bench.observer, "users") == 200
@@ -335,7 +335,7 @@ def lost(bench):
         bench.until_seen("survivor", 5 + bench.kind.sees_s)
         bench.server.lose_all()
         begin = time.monotonic()
-        eventually(lambda: bench.got("survivor"), "the registration", (bench.kind.heartbeat_s + RECOVERY_S) * FACTOR)
+        bench.until_got("survivor", bench.kind.heartbeat_s + RECOVERY_S)
         took = time.monotonic() - begin
     return "%.1f s, heartbeat %g s" % (took, bench.kind.heartbeat_s)
 
@@ -354,7 +354,7 @@ def outage(bench):
             bench.server.back()
             begin = time.monotonic()
             if bench.kind.writes:
-                eventually(lambda: bench.got("patient"), "the registration", (bench.kind.heartbeat_s + RECOVERY_S) * FACTOR)
+                bench.until_got("patient", bench.kind.heartbeat_s + RECOVERY_S)
             took = time.monotonic() - begin
             late = bench.offer_late("late-outage")
             with bench.while_open(*late):

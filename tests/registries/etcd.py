@@ -102,12 +102,26 @@ class EtcdWithUsers(Etcd):
 
     def start(self):
         super().start()
-        self.call("/auth/user/add", {"name": "root", "password": "secret"})
-        self.call("/auth/user/grant", {"user": "root", "role": "root"})
-        self.call("/auth/enable", {})
+        self.enable()
+
+    def enable(self):
+        super().call("/auth/user/add", {"name": "root", "password": "secret"})
+        super().call("/auth/user/grant", {"user": "root", "role": "root"})
+        super().call("/auth/enable", {})
+
+    def lose_all(self):
+        super().lose_all()
+        self.enable()
+
+    def call(self, path, body, **fields):
+        token = super().call("/auth/authenticate", {"name": "root", "password": "secret"})["token"]
+        return super().call(path, body, Authorization=token, **fields)
 
     def answers(self):
         try:
             return urllib.request.urlopen("http://127.0.0.1:%d/version" % self.port, timeout=5).status == 200
         except OSError:
             return False
+
+
+EVERY = EtcdWithUsers  # what test_every.py tries

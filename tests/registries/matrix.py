@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from scenario.lib import binary
 
 from . import checks
-from .base import ROOT, server_class
+from .base import ROOT, every_class
 from .bench import Bench
 
 TABLE = ROOT / "build/registries.md"
@@ -28,7 +28,7 @@ class Backend(threading.Thread):
 
     def run(self):
         try:
-            with server_class(self.name_)() as server:
+            with every_class(self.name_)() as server:
                 self.run_all(Bench(server))
         except BaseException as e:  # noqa: BLE001 (each cell says so)
             self.fail_all(e)
@@ -77,7 +77,7 @@ class Matrix:
 
     def cell(self, name, check):
         """(short, long): for the table, and what there is to say below it."""
-        if why := checks.why_not(server_class(name), check):
+        if why := checks.why_not(every_class(name), check):
             return "-", why
         future = self.backends[name].cells.get(check)
         if not future or not future.done():
@@ -88,7 +88,7 @@ class Matrix:
 
     def table(self):
         names = list(self.backends)
-        lines = ["| check | %s |" % " | ".join("%s (%s)" % (n, server_class(n).real) for n in names),
+        lines = ["| check | %s |" % " | ".join("%s (%s)" % (n, every_class(n).real) for n in names),
                  "|---|%s" % ("---|" * len(names)),
                  "| conformance suite | %s |" % " | ".join(suite(n) for n in names)]
         for check in checks.CHECKS:

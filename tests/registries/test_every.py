@@ -6,7 +6,7 @@ A pair of backend and check that cannot be is no test; the table at the end says
 import pytest
 
 from . import checks
-from .base import names, server_class
+from .base import every_class, names
 
 LIMIT_S = 560  # for all that runs beside it, too
 QUICK = {"register", "hostile records", "garbage", "half-open", "slow by 5 s", "stopped"}  # also with sanitizers
@@ -15,7 +15,7 @@ QUICK = {"register", "hostile records", "garbage", "half-open", "slow by 5 s", "
 def cells():
     for name in names():
         for check in checks.CHECKS:
-            if not checks.why_not(server_class(name), check):
+            if not checks.why_not(every_class(name), check):
                 marks = [pytest.mark.sanitized] if check in QUICK else []
                 yield pytest.param(name, check, marks=marks, id="%s-%s" % (name, check.replace(" ", "-")))
 
