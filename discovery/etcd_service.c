@@ -19,21 +19,11 @@ static void read_next(struct etcd *e);
 
 /* --- one record --- */
 
-/* Slashes of either name are dashes in a key. */
-static bool is_same_name(struct slice in_key, const char *name)
-{
-    if (in_key.size != strlen(name))
-        return false;
-    for (size_t i = 0; i < in_key.size; i++)
-        if (in_key.base[i] != (name[i] == '/' ? '-' : name[i]))
-            return false;
-    return true;
-}
-
 const struct instance *etcd_instance(struct etcd *e, struct micro_service *s,
                                      const struct etcd_entry *entry, struct slice service,
                                      struct slice id)
 {
+    const struct instance *found;
     struct why w;
 
     why_init(&w);
@@ -41,11 +31,10 @@ const struct instance *etcd_instance(struct etcd *e, struct micro_service *s,
         etcd_complain(e, entry->key, w.text);
         return NULL;
     }
-    for (uint32_t i = 0; i < s->count && is_same_name(service, s->name); i++)
-        if (is_same_name(id, s->instances[i].id))
-            return &s->instances[i];
-    etcd_complain(e, entry->key,
-                  s->refused ? w.text : "its name or its node is not that of its key");
+    found = micro_service_node(s, service, id, &w);
+    if (found)
+        return found;
+    etcd_complain(e, entry->key, w.text);
     micro_service_fini(s);
     return NULL;
 }
@@ -191,7 +180,7 @@ static struct etcd_watched *next_of(struct etcd *e, struct list *at, struct slic
     for (; at != &e->watched; at = at->next) {
         struct etcd_watched *w = container_of(at, struct etcd_watched, node);
 
-        if (w->watch && w->revision && is_same_name(service, w->watch->service))
+        if (w->watch && w->revision && micro_name_is(service, w->watch->service))
             return w;
     }
     return NULL;

@@ -190,3 +190,25 @@ void micro_service_fini(struct micro_service *s)
     memory_free(&s->memory);
     *s = (struct micro_service){0};
 }
+
+bool micro_name_is(struct slice in_place, const char *name)
+{
+    if (in_place.size != strlen(name))
+        return false;
+    for (size_t i = 0; i < in_place.size; i++)
+        if (in_place.base[i] != (name[i] == '/' ? '-' : name[i]))
+            return false;
+    return true;
+}
+
+const struct instance *micro_service_node(const struct micro_service *s,
+                                          struct slice service, struct slice id,
+                                          struct why *w)
+{
+    for (uint32_t i = 0; i < s->count && micro_name_is(service, s->name); i++)
+        if (micro_name_is(id, s->instances[i].id))
+            return &s->instances[i];
+    if (!s->refused)
+        why(w, ERR_BAD_RECORD, "its name or its node is not that of its place");
+    return NULL;
+}

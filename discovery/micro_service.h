@@ -47,6 +47,14 @@ enum err micro_service_write_versions(struct text *out, const char *service,
 enum err micro_service_read(struct micro_service *s, struct slice json, struct why *w);
 enum err micro_service_read_json(struct micro_service *s, json_t *root, struct why *w);
 void micro_service_fini(struct micro_service *s);
+/* A record that stands under a service's and a node's name: is this name the one in that place? go-micro writes a '/'
+ * as '-' there. */
+bool micro_name_is(struct slice in_place, const char *name);
+/* The node that belongs into such a place; NULL, with w (which may tell already of a node that was refused), when the
+ * record is of another service, or has no such node. */
+const struct instance *micro_service_node(const struct micro_service *s,
+                                          struct slice service, struct slice id,
+                                          struct why *w);
 
 /* --- parts, for records of other shapes (mDNS, Consul, Eureka) --- */
 

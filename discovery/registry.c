@@ -16,7 +16,8 @@
     X(local) \
     X(mdns) \
     X(nats) \
-    X(static)
+    X(static) \
+    X(zookeeper)
 /* clang-format on */
 
 #define DECLARE(name) extern const struct registry_ops registry_##name;

@@ -26,7 +26,8 @@ static enum err parse_server(struct server *s, struct slice text, unsigned port,
     return ERR_OK;
 }
 
-enum err servers_parse(struct servers *s, struct slice hosts, unsigned port, struct why *w)
+enum err servers_parse(struct servers *s, struct slice hosts, unsigned port,
+                       struct why *w)
 {
     enum err e = ERR_OK;
 

@@ -21,7 +21,8 @@ struct servers {
 };
 
 /* Empty: 127.0.0.1; `port` where none is written. The text must outlive it. ERR_BAD_VALUE. */
-enum err servers_parse(struct servers *s, struct slice hosts, unsigned port, struct why *w);
+enum err servers_parse(struct servers *s, struct slice hosts, unsigned port,
+                       struct why *w);
 /* Into an order of chance, so that not all of us go to the first. */
 void servers_shuffle(struct servers *s, struct random *random);
 

@@ -32,6 +32,7 @@ struct zookeeper_client {
     struct list waiting, sent; /* struct zookeeper_request */
     unsigned out;
     unsigned in_vain; /* servers tried since one was live */
+    unsigned refused; /* of those, so many hung up instead of greeting */
     uint64_t heard_ms, said_ms;
     struct timer timer;
     struct why why;
@@ -66,7 +67,8 @@ void zookeeper_request_init(struct zookeeper_request *q, enum zookeeper_operatio
                             void (*answered)(struct zookeeper_request *q, enum err e,
                                              int32_t code, struct zookeeper_reader *r))
 {
-    *q = (struct zookeeper_request){.operation = op, .owner = owner, .answered = answered};
+    *q =
+        (struct zookeeper_request){.operation = op, .owner = owner, .answered = answered};
     list_init(&q->node);
     text_init(&q->payload, ZOOKEEPER_FRAME_LIMIT / 2);
 }
@@ -83,8 +85,8 @@ static void answer(struct zookeeper_request *q, enum err e, int32_t code,
 static void fail_requests(struct zookeeper_client *c)
 {
     while (!list_empty(&c->sent))
-        answer(container_of(c->sent.next, struct zookeeper_request, node), ERR_UNAVAILABLE,
-               0, NULL);
+        answer(container_of(c->sent.next, struct zookeeper_request, node),
+               ERR_UNAVAILABLE, 0, NULL);
     while (!list_empty(&c->waiting))
         answer(container_of(c->waiting.next, struct zookeeper_request, node),
                ERR_UNAVAILABLE, 0, NULL);
@@ -226,7 +228,7 @@ static void take_greeting(struct zookeeper_client *c, struct slice frame)
     }
     c->session = answer;
     c->state = LIVE;
-    c->in_vain = 0;
+    c->in_vain = c->refused = 0;
     log_in(c);
     wait_ms(c, (uint64_t)c->session.timeout_ms / 3);
     is_new = c->is_new;
@@ -320,6 +322,7 @@ static void on_ended(struct stream *s, enum err e)
 {
     struct zookeeper_client *c = client_of(s);
 
+    c->refused += c->state == GREETING;
     cut(c, ERR_UNAVAILABLE, e ? err_text(e) : "it closed the connection");
 }
 
@@ -345,6 +348,9 @@ static void on_closed(struct stream *s)
     }
     servers_next(&c->servers);
     c->in_vain++;
+    /* So does a server that has seen less than we have. When all do they have lost what they knew. */
+    if (c->refused >= c->servers.count)
+        forget_session(c);
     if (c->in_vain % c->servers.count == 0 || c->error == ERR_DENIED)
         c->settings.events->unreachable(c->settings.owner, c->error, &c->why);
     if (!c->closing && !c->has_stream)
@@ -466,7 +472,7 @@ enum err zookeeper_client_open(struct zookeeper_client **out,
         e = why(w, ERR_NO_MEMORY, "%s", err_text(ERR_NO_MEMORY));
     if (e) {
         tls_client_close(c->tls);
-            free(c->login);
+        free(c->login);
         free(c);
         return e;
     }
@@ -496,6 +502,11 @@ void zookeeper_client_close(struct zookeeper_client *c)
 bool zookeeper_client_is_live(const struct zookeeper_client *c)
 {
     return c->state == LIVE && !c->renew;
+}
+
+bool zookeeper_client_is_about_to_be(const struct zookeeper_client *c)
+{
+    return (c->state != LIVE || c->renew) && c->in_vain == 0;
 }
 
 struct slice zookeeper_client_server(struct zookeeper_client *c)

@@ -62,6 +62,8 @@ enum err zookeeper_client_open(struct zookeeper_client **c,
 void zookeeper_client_close(struct zookeeper_client *c);
 
 bool zookeeper_client_is_live(const struct zookeeper_client *c);
+/* Not live yet, and nothing has gone wrong: at the start, and after another timeout was asked for. */
+bool zookeeper_client_is_about_to_be(const struct zookeeper_client *c);
 /* "host:port" of the present server. */
 struct slice zookeeper_client_server(struct zookeeper_client *c);
 int64_t zookeeper_client_session(const struct zookeeper_client *c);

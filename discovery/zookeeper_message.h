@@ -7,7 +7,8 @@
 #include "sidecar/core/text.h"
 
 enum {
-    ZOOKEEPER_FRAME_LIMIT = 8 * 1024 * 1024, /* a server sends 1 MiB unless told otherwise */
+    ZOOKEEPER_FRAME_LIMIT =
+        8 * 1024 * 1024, /* a server sends 1 MiB unless told otherwise */
     ZOOKEEPER_PASSWORD = 16,
     ZOOKEEPER_PATH_LIMIT = 1024,
 };

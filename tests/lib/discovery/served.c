@@ -53,7 +53,7 @@ static void become_server(int in, int out)
     dup2(fileno(served.log), STDERR_FILENO);
     go_to_sources();
     for (int i = 0; i < 2; i++)
-        execlp(pythons[i], "python3", "-B", "tests/registries/serve.py", served.name,
+        execlp(pythons[i], pythons[i], "-B", "tests/registries/serve.py", served.name,
                NULL);
     perror("python3");
     _exit(127);
