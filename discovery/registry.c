@@ -11,6 +11,7 @@
 #define BACKENDS(X) \
     X(dns) \
     X(etcd) \
+    X(eureka) \
     X(file) \
     X(gossip) \
     X(local) \

@@ -10,9 +10,11 @@ import org.springframework.boot.SpringApplication;
 import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.cloud.netflix.eureka.server.EnableEurekaServer;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
+import org.springframework.core.Ordered;
 
 /**
  * Spring Cloud's Eureka server. With --test.user=name:password it asks for them, as one behind Spring Security does;
@@ -41,15 +43,18 @@ public class EurekaServer {
 
     @Bean
     @ConditionalOnProperty("test.user")
-    Filter basicAuthentication(@Value("${test.user}") String user) {
+    FilterRegistrationBean<Filter> basicAuthentication(@Value("${test.user}") String user) {
         String expected = "Basic " + Base64.getEncoder().encodeToString(user.getBytes(StandardCharsets.UTF_8));
-        return (request, response, chain) -> {
+        FilterRegistrationBean<Filter> first = new FilterRegistrationBean<>();
+        first.setOrder(Ordered.HIGHEST_PRECEDENCE); // Eureka itself is a filter
+        first.setFilter((request, response, chain) -> {
             if (expected.equals(((HttpServletRequest) request).getHeader("Authorization"))) {
                 chain.doFilter(request, response);
                 return;
             }
             ((HttpServletResponse) response).setHeader("WWW-Authenticate", "Basic realm=\"eureka\"");
             ((HttpServletResponse) response).sendError(401);
-        };
+        });
+        return first;
     }
 }
