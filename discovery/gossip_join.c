@@ -160,6 +160,7 @@ static void on_seed_answered(struct gossip_exchange *x, enum err e,
         g->round_joined = true;
         gossip_ring_heard(g);
         again = merge(g, &x->peer, heard);
+        gossip_members_introduce(&g->members);
         gossip_hear_state(g, &x->peer, heard->user, NULL);
     }
     if (--g->pending == 0)

@@ -197,6 +197,11 @@ void gossip_members_refute(struct gossip_members *m, uint32_t accused)
     tell(self);
 }
 
+void gossip_members_introduce(struct gossip_members *m)
+{
+    tell(m->self);
+}
+
 void gossip_members_leave(struct gossip_members *m)
 {
     m->leaving = true;

@@ -94,6 +94,8 @@ enum err gossip_members_merge(struct gossip_members *m, const struct gossip_mess
 void gossip_members_suspect(struct gossip_members *m, struct gossip_member *who);
 /* A new incarnation of us: something about us changed, or was said wrongly. */
 void gossip_members_refute(struct gossip_members *m, uint32_t accused);
+/* Says once more who we are: to those a seed has told us of. */
+void gossip_members_introduce(struct gossip_members *m);
 /* We are LEFT, and say so. */
 void gossip_members_leave(struct gossip_members *m);
 

@@ -4,7 +4,7 @@
 
 #include "tests/lib/test.h"
 
-enum { HELD = 4, SIZE = 8192 };
+enum { HELD = 16, SIZE = 8192 };
 
 static char held[HELD][SIZE];
 static unsigned next;

@@ -4,7 +4,7 @@
 
 #include "sidecar/core/text.h"
 
-/* Lent until the next call but three. */
+/* Lent until 16 calls later. */
 struct slice hex(const char *digits);
 /* Fails the test, and shows both, when they differ. */
 void assert_hex(struct slice bytes, const char *digits);
