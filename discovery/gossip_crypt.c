@@ -104,7 +104,7 @@ static char *extend(struct text *out, size_t size)
         text_add(out, slice_from(zeros, piece));
         left -= piece;
     }
-    return out->failed ? NULL : out->base + before;
+    return out->failed || !out->base ? NULL : out->base + before;
 }
 
 enum err gossip_seal(const struct gossip_crypt *c, struct text *out, struct slice plain,

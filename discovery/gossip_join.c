@@ -107,10 +107,13 @@ static void round_after(struct gossip *g, uint64_t ms)
     timer_start(&g->round, gossip_clock(g), random_jitter(g->base.random, ms, JITTER));
 }
 
+/* At first in quick succession: who has just come knows little. */
 static uint64_t heal_ms(const struct gossip *g)
 {
     unsigned size = g->members.alive + 1;
 
+    if (g->rounds_in < 5)
+        return (uint64_t)FIRST_MS << g->rounds_in;
     return size <= SMALL_RING
                ? HEAL_MS
                : (uint64_t)(HEAL_MS * ceil(log2(size) - log2(SMALL_RING) + 1));
@@ -125,14 +128,17 @@ static uint64_t alone_ms(const struct gossip *g)
 
 static void end_round(struct gossip *g)
 {
+    if (g->round_joined)
+        gossip_ring_joined(g);
     if (g->round_joined || g->members.alive > 0) {
         g->rounds_failed = 0;
-        gossip_ring_joined(g);
         round_after(g, heal_ms(g));
+        g->rounds_in++;
         return;
     }
     round_after(g, alone_ms(g));
     g->rounds_failed++;
+    g->rounds_in = 0;
     gossip_ring_refused(g, g->round_error ? g->round_error : ERR_UNAVAILABLE,
                         &g->round_why);
 }

@@ -87,8 +87,9 @@ struct gossip {
     bool round_joined;
     enum err round_error; /* the most telling one */
     struct why round_why;
-    unsigned rounds_failed;
-    bool has_adopted; /* the ring's application versions */
+    unsigned rounds_failed; /* one after the other */
+    unsigned rounds_in;     /* since we were alone */
+    bool has_adopted;       /* the ring's application versions */
     /* Watches and leases. */
     struct list fresh; /* watches not yet answered */
     bool watches_names, names_due;

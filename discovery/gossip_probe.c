@@ -54,8 +54,10 @@ static void begin(struct gossip_probe *p)
     struct gossip_message ping;
 
     p->target = next_target(p->members);
-    if (!p->target)
+    if (!p->target) {
+        p->unwell = 0; /* there is nobody to judge by */
         return;
+    }
     p->target_sequence = ++p->sequence;
     p->helpers = p->nacks = 0;
     ping = ping_of(p);

@@ -6,7 +6,7 @@
  *
  * A record has a lease when an Update said until when (go-micro's heartbeats do). One that was only in somebody's state
  * at a join has none, and go-micro keeps such for ever. We do not: it goes when the last member on its IP is dead, and
- * after an hour in any case. What is GONE is remembered for a while, so that a late or repeated word of it (a retransmitted
+ * after half an hour in any case. What is GONE is remembered for a while, so that a late or repeated word of it (a retransmitted
  * Update, another member's old state) does not bring it back: only a newer lease does.
  *
  * Our own records stand here, too; what others say of them does not count. Changes are told by `changed`, later, each
@@ -24,7 +24,7 @@
 enum {
     GOSSIP_RECORDS_LIMIT = 100 * 1000,
     GOSSIP_GONE_MS = 10 * 60 * 1000,
-    GOSSIP_UNLEASED_MS = 60 * 60 * 1000,
+    GOSSIP_UNLEASED_MS = 30 * 60 * 1000,
     GOSSIP_LEASE_MAX_MS = 24 * 60 * 60 * 1000,
 };
 

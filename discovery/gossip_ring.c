@@ -1,9 +1,16 @@
-/* Are we in the ring, alone, or cut off? A member that is cut off sees all others die, one after another; before that it
- * hears nobody at all. So silence comes first: then nothing is believed any longer, and nobody's list shrinks. */
+/* Are we in the ring, alone, or cut off? A member that is cut off sees all others die, one after another. Before that it
+ * hears nobody at all; or, where some are on its own host, its probes and the helpers of these fail. Both come sooner than
+ * the first death: then nothing is believed any longer, and nobody's list shrinks. So it is when most die at once. */
 #include "discovery/gossip_parts.h"
 #include "sidecar/core/log.h"
 
-enum { SILENT_S = 5, LOOK_TICKS = 1000 / GOSSIP_TICK_MS };
+enum {
+    SILENT_S = 5,
+    UNWELL =
+        4, /* of GOSSIP_UNWELL_MAX: two probes in a row, and hardly a helper's word */
+    LATELY_MS = 2 * 60 * 1000,
+    LOOK_TICKS = 1000 / GOSSIP_TICK_MS,
+};
 
 static void stand(struct gossip *g, enum gossip_standing standing)
 {
@@ -21,6 +28,46 @@ static void stand(struct gossip *g, enum gossip_standing standing)
 static bool is_cut_off(const struct gossip *g)
 {
     return g->silent >= SILENT_S + 2 * g->probe.unwell;
+}
+
+static unsigned lately_dead(struct gossip *g)
+{
+    uint64_t now = clock_now(gossip_clock(g));
+    unsigned count = 0;
+
+    list_each(at, after, &g->members.all)
+    {
+        const struct gossip_member *who = gossip_member_of(at);
+
+        count += who->state == GOSSIP_IS_DEAD && now - who->since < LATELY_MS;
+    }
+    return count;
+}
+
+/* Says why, too. */
+static bool is_in_doubt(struct gossip *g)
+{
+    unsigned dead = lately_dead(g), alive = g->members.alive;
+    struct why w;
+
+    why_init(&w);
+    if (is_cut_off(g))
+        why(&w, ERR_UNAVAILABLE, "none of %u members was heard for %u s", alive,
+            g->silent);
+    else if (g->probe.unwell >= UNWELL)
+        why(&w, ERR_UNAVAILABLE,
+            "several of %u members do not answer, nor do those that "
+            "were to ask them: this host may be cut off",
+            alive);
+    else if (dead > alive + 1)
+        why(&w, ERR_UNAVAILABLE,
+            "%u of %u members died at once: this host may be cut off", dead,
+            dead + alive);
+    else
+        return false;
+    g->trouble = ERR_UNAVAILABLE;
+    g->why = w;
+    return true;
 }
 
 static void look_alone(struct gossip *g)
@@ -44,10 +91,7 @@ void gossip_ring_look(struct gossip *g)
         return;
     if (g->members.alive == 0) {
         look_alone(g);
-    } else if (is_cut_off(g)) {
-        g->trouble =
-            why(&g->why, ERR_UNAVAILABLE, "none of %u members was heard for %u s",
-                g->members.alive, g->silent);
+    } else if (is_in_doubt(g)) {
         stand(g, GOSSIP_AWAY);
     } else {
         g->all_left = false;

@@ -205,7 +205,7 @@ TEST(without_a_lease_it_goes_with_the_last_member_on_its_host)
     told("-a ");
 }
 
-TEST(without_a_lease_it_goes_after_an_hour_in_any_case)
+TEST(without_a_lease_it_goes_after_half_an_hour_in_any_case)
 {
     hear_unleased("a");
     told("+a@10.0.0.5:80 ");
@@ -354,7 +354,7 @@ TESTS(RUN_WITH(what_is_heard_is_told_once), RUN_WITH(a_change_is_told),
       RUN_WITH(a_sender_whose_clock_was_put_back_is_believed),
       RUN_WITH(what_went_is_forgotten_after_a_while),
       RUN_WITH(without_a_lease_it_goes_with_the_last_member_on_its_host),
-      RUN_WITH(without_a_lease_it_goes_after_an_hour_in_any_case),
+      RUN_WITH(without_a_lease_it_goes_after_half_an_hour_in_any_case),
       RUN_WITH(a_dead_members_records_are_hidden_until_it_is_back),
       RUN_WITH(a_member_that_left_takes_them_with_it),
       RUN_WITH(its_member_may_say_that_it_is_still_there),
