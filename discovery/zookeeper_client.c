@@ -9,7 +9,8 @@ enum {
     TIMEOUT_MS = 30 * 1000,
     CONNECT_MS = 3000,
     PAUSE_MS = 100,
-    PAUSE_MOST_MS = 2000,
+    PAUSE_MOST_MS = 1000, /* as long as that of ZooKeeper's own client */
+    PAUSE_JITTER = 25,    /* all lose a server at the same moment */
 };
 
 enum state { OFF, CONNECTING, GREETING, LIVE };
@@ -328,11 +329,19 @@ static void on_ended(struct stream *s, enum err e)
 
 static void connect_next(struct zookeeper_client *c);
 
+static uint64_t pause_ms(const struct zookeeper_client *c)
+{
+    uint64_t ms = (uint64_t)PAUSE_MS << (c->in_vain < 5 ? c->in_vain : 5);
+
+    return random_jitter(c->settings.random, ms < PAUSE_MOST_MS ? ms : PAUSE_MOST_MS,
+                         PAUSE_JITTER);
+}
+
 /* After a whole round in vain it is said, and a pause is made. */
 static void on_closed(struct stream *s)
 {
     struct zookeeper_client *c = client_of(s);
-    uint64_t pause = (uint64_t)PAUSE_MS << (c->in_vain < 5 ? c->in_vain : 5);
+    uint64_t pause = pause_ms(c);
 
     c->has_stream = false;
     text_clear(&c->in);
@@ -354,7 +363,7 @@ static void on_closed(struct stream *s)
     if (c->in_vain % c->servers.count == 0 || c->error == ERR_DENIED)
         c->settings.events->unreachable(c->settings.owner, c->error, &c->why);
     if (!c->closing && !c->has_stream)
-        wait_ms(c, pause < PAUSE_MOST_MS ? pause : PAUSE_MOST_MS);
+        wait_ms(c, pause);
 }
 
 static const struct stream_events stream_events = {

@@ -3,7 +3,7 @@
  *   OFF > CONNECTING > GREETING > LIVE > (cut: CONNECTING, the next server, the same session) ...
  *                                   '- the server knows it no more: a new session
  *
- * Servers are tried in an order of chance, one after another, with a pause that grows to 2 s after a round in vain. A
+ * Servers are tried in an order of chance, one after another, with a pause that grows to 1 s after a round in vain. A
  * live connection is pinged after a third of the session's timeout, and given up when nothing came for two thirds: so it
  * moves to another server before the session expires. Requests are answered in the order in which they were sent;
  * WINDOW of them are out at once. When the connection is cut all are answered with ERR_UNAVAILABLE: whoever has to
