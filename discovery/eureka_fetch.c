@@ -141,6 +141,15 @@ static void ask_for_next(struct eureka *e)
     ask(e, ASK_APP, "/apps", container_of(node, struct eureka_service, due));
 }
 
+/* A large part of all services is to be known: that is one request, not hundreds. */
+static bool are_most_due(const struct eureka *e)
+{
+    unsigned count = 0;
+
+    list_each(at, after, &e->due) count++;
+    return e->has_table && count > FEW_SERVICES && count > e->table.apps.count / 4;
+}
+
 static void make_all_due(struct eureka *e)
 {
     e->poll_is_due = false;
@@ -162,7 +171,9 @@ void eureka_fetch_next(struct eureka *e)
         eureka_names_tell(e);
     if (e->poll_is_due && !deltas)
         make_all_due(e);
-    if (deltas && (e->poll_is_due || !e->has_table))
+    if (are_most_due(e))
+        ask(e, ASK_ALL, "/apps", NULL);
+    else if (deltas && (e->poll_is_due || !e->has_table))
         ask_for_all(e);
     else if (!list_empty(&e->due))
         ask_for_next(e);
