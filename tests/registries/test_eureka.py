@@ -253,7 +253,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
     """As the server's `answer` has it: (status, body) of method, path, body."""
 
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body leave in one piece
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
