@@ -52,6 +52,7 @@ static void on_closed(struct stream *s)
         tell_end(x, NULL);
     list_remove(&x->node);
     l->exchange_count--;
+    l->exchange_bytes -= x->in.size;
     l->guest_count -= x->is_guest;
     gossip_stream_fini(&x->stream);
     text_fini(&x->in);
@@ -143,6 +144,17 @@ static void take(struct gossip_exchange *x, struct gossip_heard *heard)
     end(x, ERR_OK);
 }
 
+static void hold(struct gossip_exchange *x, struct slice bytes)
+{
+    if (x->link->exchange_bytes + bytes.size > GOSSIP_EXCHANGES_BYTES) {
+        x->in.failed = true;
+        return;
+    }
+    text_add(&x->in, bytes);
+    if (!x->in.failed)
+        x->link->exchange_bytes += bytes.size;
+}
+
 static void on_data(struct stream *s, struct slice bytes)
 {
     struct gossip_exchange *x = exchange_of(s);
@@ -151,7 +163,7 @@ static void on_data(struct stream *s, struct slice bytes)
 
     if (x->is_over || x->is_heard) /* no second message */
         return;
-    text_add(&x->in, bytes);
+    hold(x, bytes);
     e = x->in.failed
             ? ERR_TOO_LARGE
             : gossip_stream_read(&x->stream, text_slice(&x->in), &heard, &x->why);

@@ -3,7 +3,7 @@
  *   we begin:      gossip_exchange_begin --> answered(OK, heard | an error)      once, unless the link was closed
  *   others begin:  the link's `heard` event --> gossip_exchange_reply()          or nothing
  *
- * Bounded: EXCHANGES_LIMIT at once, each by GOSSIP_STREAM_LIMIT and EXCHANGE_MS.
+ * Bounded: EXCHANGES_LIMIT at once, each by GOSSIP_STREAM_LIMIT and EXCHANGE_MS, all by EXCHANGES_BYTES.
  */
 #ifndef DISCOVERY_GOSSIP_EXCHANGE_H
 #define DISCOVERY_GOSSIP_EXCHANGE_H
@@ -12,8 +12,9 @@
 
 enum {
     GOSSIP_GUESTS_LIMIT =
-        16, /* begun by others: they wait in the kernel's backlog, or are turned away */
-    GOSSIP_EXCHANGES_LIMIT = 512, /* with ours */
+        128, /* begun by others; more are turned away, as memberlist does */
+    GOSSIP_EXCHANGES_LIMIT = 512,              /* with ours */
+    GOSSIP_EXCHANGES_BYTES = 64 * 1024 * 1024, /* heard, of all together */
     GOSSIP_EXCHANGE_MS = 10 * 1000,
 };
 

@@ -47,7 +47,8 @@ struct gossip_link {
     unsigned open; /* udp, listener: 0, 1 or 2 */
     struct list exchanges;
     unsigned exchange_count;
-    unsigned guest_count; /* of them begun by others */
+    unsigned guest_count;  /* of them begun by others */
+    size_t exchange_bytes; /* that they hold */
     bool is_closing;
     bool is_stillborn;
     struct text packet; /* being written */

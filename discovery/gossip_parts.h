@@ -1,6 +1,7 @@
 /* gossip_parts.h - what the files of the gossip registry share; nobody else includes it.
  *
  *   registry_gossip.c     the backend: options, open, close; whose message is whose
+ *   gossip_place.c        the address to bind to, and the one that others get
  *   gossip_ring.c         are we in the ring, alone, or cut off? whom watches and leases ask
  *   gossip_join.c         seeds, push/pull, asking the dead and the living again
  *   gossip_publish.c      put, renew, remove: our Updates to every member
@@ -116,9 +117,17 @@ void gossip_complain(struct gossip *g, const struct address *from, struct slice 
                      const char *reason);
 /* The next turn does what is due. */
 void gossip_turn_soon(struct gossip *g);
-/* A datagram with this message and whatever news there are. */
+/* A datagram with this message (NULL: none) and whatever news there are beside it. */
 void gossip_say(struct gossip *g, const struct address *to,
                 const struct gossip_message *m);
+void gossip_tell(struct gossip *g, const struct gossip_member *to,
+                 const struct gossip_message *m);
+
+/* gossip_place.c */
+
+enum err gossip_choose_bind(struct gossip *g, struct address *bind_to, struct why *w);
+/* Once the link is open. */
+enum err gossip_choose_advertise(struct gossip *g, struct address *out, struct why *w);
 
 /* gossip_ring.c */
 

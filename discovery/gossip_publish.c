@@ -60,7 +60,7 @@ static void send_to(struct gossip *g, const struct gossip_member *to, struct sli
     struct gossip_message user = {.type = GOSSIP_USER, .payload = update};
 
     if (update.size <= GOSSIP_UPDATE_BY_UDP)
-        gossip_say(g, &to->address, &user);
+        gossip_tell(g, to, &user);
     else
         send_by_tcp(g, to, update);
 }
@@ -326,7 +326,7 @@ static void say_goodbye(struct gossip *g)
     gossip_members_leave(&g->members);
     dead = gossip_member_news(g->members.self);
     for (unsigned i = 0; i < count; i++)
-        gossip_say(g, &to[i]->address, &dead);
+        gossip_tell(g, to[i], &dead);
 }
 
 void gossip_publish_close(struct gossip *g)

@@ -66,6 +66,30 @@ bool gossip_record_is_there(const struct gossip_record *record)
            (record->is_own || !record->member || !r->events->is_down(r, record->member));
 }
 
+static size_t text_size(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
+static size_t instance_size(const struct instance *i)
+{
+    size_t size = text_size(i->id) + text_size(i->version) + text_size(i->endpoints);
+
+    for (unsigned n = 0; n < i->metadata.count; n++)
+        size +=
+            text_size(i->metadata.items[n].key) + text_size(i->metadata.items[n].value);
+    return size;
+}
+
+static void drop_copy(struct gossip_record *record)
+{
+    if (!record->copy)
+        return;
+    record->service->records->bytes -= instance_size(gossip_record_instance(record));
+    instance_list_unref(record->copy);
+    record->copy = NULL;
+}
+
 static struct gossip_record *record_new(struct gossip_service *s)
 {
     struct gossip_record *record = calloc(1, sizeof *record);
@@ -90,7 +114,7 @@ static void record_free(struct gossip_record *record)
     s->records->count--;
     if (record->copy) {
         map_remove(&s->by_id, slice_of(gossip_record_instance(record)->id));
-        instance_list_unref(record->copy);
+        drop_copy(record);
     }
     free(record->member);
     free(record);
@@ -179,10 +203,14 @@ static bool is_newer(const struct gossip_record *record, const struct gossip_wor
 
 static enum err take_content(struct gossip_record *record, const struct gossip_word *word)
 {
+    struct gossip_records *r = record->service->records;
     struct instance_list *copy;
+    size_t size = instance_size(word->instance);
 
     if (record->copy && instance_equals(gossip_record_instance(record), word->instance))
         return ERR_OK;
+    if (r->bytes + size > GOSSIP_RECORDS_BYTES && !word->is_own)
+        return ERR_TOO_LARGE;
     copy = instance_list_new(word->service, word->instance, 1);
     if (copy && map_put(&record->service->by_id, slice_of(copy->instances->id), record)) {
         instance_list_unref(copy);
@@ -190,9 +218,9 @@ static enum err take_content(struct gossip_record *record, const struct gossip_w
     }
     if (!copy)
         return ERR_NO_MEMORY;
-    if (record->copy)
-        instance_list_unref(record->copy);
+    drop_copy(record);
     record->copy = copy;
+    r->bytes += size;
     note_change(record);
     return ERR_OK;
 }

@@ -10,8 +10,8 @@
  * Update, another member's old state) does not bring it back: only a newer lease does.
  *
  * Our own records stand here, too; what others say of them does not count. Changes are told by `changed`, later, each
- * record once: by gossip_records_flush(), which the owner calls when `due` asked for it. Belongs to one clock. Bounded:
- * RECORDS_LIMIT.
+ * record once: by gossip_records_flush(), which the owner calls when `due` asked for it. Belongs to one clock. Bounded in
+ * number and bytes.
  */
 #ifndef DISCOVERY_GOSSIP_RECORDS_H
 #define DISCOVERY_GOSSIP_RECORDS_H
@@ -23,6 +23,9 @@
 
 enum {
     GOSSIP_RECORDS_LIMIT = 100 * 1000,
+    GOSSIP_RECORDS_BYTES =
+        64 * 1024 *
+        1024, /* of all texts in them: one Service may have many nodes with long endpoints */
     GOSSIP_GONE_MS = 10 * 60 * 1000,
     GOSSIP_UNLEASED_MS = 30 * 60 * 1000,
     GOSSIP_LEASE_MAX_MS = 24 * 60 * 60 * 1000,
@@ -86,6 +89,7 @@ struct gossip_records {
     struct map services;
     struct list changes;
     unsigned count;
+    size_t bytes;
 };
 
 /* clock, events and owner are set by the caller, the rest is zero. */

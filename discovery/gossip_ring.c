@@ -144,7 +144,7 @@ static void spread_news(struct gossip *g)
     unsigned count = gossip_members_pick(&g->members, to, GOSSIP_FANOUT, true, NULL);
 
     for (unsigned i = 0; i < count && gossip_members_have_news(&g->members); i++)
-        gossip_say(g, &to[i]->address, NULL);
+        gossip_tell(g, to[i], NULL);
 }
 
 void gossip_ring_tick(struct gossip *g)

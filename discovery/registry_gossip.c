@@ -1,12 +1,13 @@
 /* The gossip registry of go-micro v2: each process is a member of a memberlist ring and tells all others of its services.
  * See gossip_parts.h for the files it is made of. */
 #include <stdio.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "config/field.h"
 #include "discovery/gossip_parts.h"
 #include "sidecar/core/log.h"
+
+enum { CHECKING_VERSION = 5 };
 
 /* clang-format off */
 static const struct field options[] = {
@@ -37,11 +38,9 @@ void gossip_complain(struct gossip *g, const struct address *from, struct slice 
 
 /* --- the link --- */
 
-/* With news of members that fit beside it. NULL: only those. */
-void gossip_say(struct gossip *g, const struct address *to,
-                const struct gossip_message *m)
+static void say(struct gossip *g, const struct address *to,
+                const struct gossip_message *m, bool checked)
 {
-    const struct gossip_member *who = gossip_members_at(&g->members, to);
     struct gossip_compound c;
 
     gossip_compound_init(&c);
@@ -49,8 +48,20 @@ void gossip_say(struct gossip *g, const struct address *to,
         gossip_compound_add(&c, m);
     gossip_members_news(&g->members, &c);
     if (c.count)
-        gossip_link_send(g->link, to, &c, who && (unsigned char)who->versions[1] >= 5);
+        gossip_link_send(g->link, to, &c, checked);
     gossip_compound_fini(&c);
+}
+
+void gossip_say(struct gossip *g, const struct address *to,
+                const struct gossip_message *m)
+{
+    say(g, to, m, false);
+}
+
+void gossip_tell(struct gossip *g, const struct gossip_member *to,
+                 const struct gossip_message *m)
+{
+    say(g, &to->address, m, (unsigned char)to->versions[1] >= CHECKING_VERSION);
 }
 
 static void on_member_message(struct gossip *g, const struct address *from,
@@ -254,84 +265,6 @@ void gossip_turn_soon(struct gossip *g)
         timer_start(&g->turn, gossip_clock(g), 0);
 }
 
-/* --- where we are --- */
-
-/* The address this host has on the way to another; no packet is sent for it. */
-static bool way_to(const struct address *to, struct address *from)
-{
-    socklen_t size = sizeof *from;
-    int fd = socket(to->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool found;
-
-    if (fd < 0)
-        return false;
-    found = connect(fd, &to->any, address_size(to)) == 0 &&
-            getsockname(fd, &from->any, &size) == 0;
-    close(fd);
-    return found && !address_is_any(from);
-}
-
-static bool seed_address(const struct gossip *g, struct address *a)
-{
-    for (unsigned i = 0; i < g->seeds.host_count; i++) {
-        struct slice host = g->seeds.hosts[i].host;
-
-        if (slice_equals_nocase(host, SLICE("localhost")))
-            host = SLICE("127.0.0.1");
-        if (!address_from_ip(a, host, GOSSIP_PORT))
-            return true;
-    }
-    return false;
-}
-
-/* To a seed, else by the default route (RFC 5737 has an address that is nowhere), else loopback. */
-static void find_own_ip(const struct gossip *g, struct address *own)
-{
-    struct address to;
-
-    if (seed_address(g, &to) && way_to(&to, own))
-        return;
-    address_from_ip(&to, SLICE("192.0.2.1"), GOSSIP_PORT);
-    if (!way_to(&to, own))
-        address_from_ip(own, SLICE("127.0.0.1"), 0);
-}
-
-static enum err choose_bind(struct gossip *g, struct address *bind_to, struct why *w)
-{
-    struct address own;
-
-    if (g->bind)
-        return address_parse(bind_to, slice_of(g->bind), 0, w);
-    find_own_ip(g, &own);
-    if (address_is_loopback(&own))
-        *bind_to = own;
-    else
-        address_from_ip(
-            bind_to, own.any.sa_family == AF_INET6 ? SLICE("::") : SLICE("0.0.0.0"), 0);
-    address_set_port(bind_to, 0);
-    return ERR_OK;
-}
-
-static enum err choose_advertise(struct gossip *g, struct address *out, struct why *w)
-{
-    unsigned port = address_port(&g->link->address);
-    enum err e;
-
-    if (g->advertise) {
-        e = address_parse(out, slice_of(g->advertise), port, w);
-        if (!e && (address_is_any(out) || address_is_path(out) || !address_port(out)))
-            e = why(w, ERR_BAD_VALUE, "others can't reach it there");
-        if (e)
-            why_in(w, "advertise");
-        return e;
-    }
-    *out = g->link->address;
-    if (address_is_any(out))
-        find_own_ip(g, out);
-    address_set_port(out, port);
-    return ERR_OK;
-}
-
 /* --- life --- */
 
 static void choose_name(const struct gossip *g, char *out, size_t size)
@@ -350,7 +283,7 @@ static enum err open_link(struct gossip *g, struct why *w)
 {
     struct gossip_link_settings s = {
         .loop = g->base.loop, .crypt = &g->crypt, .events = &link_events, .owner = g};
-    enum err e = choose_bind(g, &s.address, w);
+    enum err e = gossip_choose_bind(g, &s.address, w);
 
     if (!e && address_is_path(&s.address))
         e = why(w, ERR_BAD_VALUE, "a Unix socket is no place for a member");
@@ -365,7 +298,7 @@ static enum err join_members(struct gossip *g, struct why *w)
 {
     char name[GOSSIP_NAME_LIMIT + 1], text[ADDRESS_TEXT];
     struct address own;
-    enum err e = choose_advertise(g, &own, w);
+    enum err e = gossip_choose_advertise(g, &own, w);
 
     if (e)
         return e;

@@ -1,5 +1,7 @@
 #include "tests/lib/test.h"
 
+#include <stdio.h>
+
 #include "discovery/gossip_records.h"
 #include "discovery/gossip_user_state.h"
 #include "tests/lib/fault_heap.h"
@@ -276,6 +278,32 @@ TEST(what_others_say_of_our_own_does_not_count)
     told("+own@10.0.0.1:80 ");
 }
 
+/* One Service with long endpoints and many nodes is small on the wire. */
+TEST(all_records_together_are_bounded)
+{
+    static char endpoints[60 * 1024];
+    struct instance i = instance("a", "10.0.0.5:80");
+    struct gossip_word word = {.service = "users", .instance = &i};
+    char id[16];
+    enum err e = ERR_OK;
+
+    memset(endpoints, ' ', sizeof endpoints - 1);
+    i.endpoints = endpoints;
+    i.id = id;
+    for (unsigned n = 0; n < 2000 && !e; n++) {
+        snprintf(id, sizeof id, "%u", n);
+        e = gossip_records_hear(&records, &word);
+    }
+    assert_int_equal(e, ERR_TOO_LARGE);
+    assert_true(records.bytes <= GOSSIP_RECORDS_BYTES);
+    for (unsigned n = 0; n < records.count; n++) {
+        snprintf(id, sizeof id, "%u", n);
+        gossip_records_delete(&records, "users", id);
+    }
+    time_passes(&now, GOSSIP_GONE_MS);
+    assert_int_equal(records.bytes, 0);
+}
+
 /* --- states --- */
 
 TEST(a_state_has_what_is_there_with_its_lease)
@@ -359,6 +387,7 @@ TESTS(RUN_WITH(what_is_heard_is_told_once), RUN_WITH(a_change_is_told),
       RUN_WITH(a_member_that_left_takes_them_with_it),
       RUN_WITH(its_member_may_say_that_it_is_still_there),
       RUN_WITH(what_others_say_of_our_own_does_not_count),
+      RUN_WITH(all_records_together_are_bounded),
       RUN_WITH(a_state_has_what_is_there_with_its_lease),
       RUN_WITH(a_state_is_cut_into_its_services),
       RUN_WITH(without_memory_nothing_is_kept_half))
