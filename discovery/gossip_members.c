@@ -191,7 +191,8 @@ void gossip_members_refute(struct gossip_members *m, uint32_t accused)
 {
     struct gossip_member *self = m->self;
 
-    if (m->leaving)
+    if (m->leaving ||
+        accused == UINT32_MAX) /* there is no higher one: nobody honest counts so far */
         return;
     self->incarnation = (accused > self->incarnation ? accused : self->incarnation) + 1;
     tell(self);

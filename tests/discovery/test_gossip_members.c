@@ -255,7 +255,8 @@ TEST(what_is_said_of_us_is_refuted)
     assert_string_equal(news(), "4 us/2 ");
     hear(GOSSIP_DEAD, "us", "c", 9);
     assert_string_equal(news(), "4 us/10 ");
-    hear(GOSSIP_DEAD, "us", "c", 9); /* answered already */
+    hear(GOSSIP_DEAD, "us", "c", 9);          /* answered already */
+    hear(GOSSIP_DEAD, "us", "c", UINT32_MAX); /* nothing is higher */
     assert_int_equal(ring.self->incarnation, 10);
     happened("");
 }
