@@ -27,12 +27,13 @@ struct zookeeper {
     struct zookeeper_client *client;
     /* options */
     const char *root;
-    int acl; /* enum zookeeper_acl */
+    int acl;                                  /* enum zookeeper_acl */
     char base_path[ZOOKEEPER_PATH_LIMIT / 2]; /* chroot and root */
     size_t chroot_size;
     struct list services; /* struct zookeeper_service */
     struct list names;    /* struct zookeeper_name */
     struct list records;  /* struct zookeeper_record */
+    bool parent_refused;  /* since a leaf found none */
     struct zookeeper_request names_read;
     bool names_reading, names_wanted, names_told, names_again;
     unsigned names_pending; /* services whose children are being counted */
@@ -61,12 +62,13 @@ void zookeeper_complain(struct zookeeper *z, struct slice path, const char *reas
 enum err zookeeper_path(const struct zookeeper *z, char out[ZOOKEEPER_PATH_LIMIT],
                         const char *service, const char *id);
 /* What a request that was refused means for a watch or a lease, with words. */
-enum err zookeeper_refusal(struct zookeeper *z, enum err e, const char *path, struct why *w);
+enum err zookeeper_refusal(struct zookeeper *z, enum err e, const char *path,
+                           struct why *w);
 /* Not live: the reason that is known. */
 enum err zookeeper_away(const struct zookeeper *z, struct why *w);
 /* The names below BASE in a path: the first, and what is behind it, which may be empty. */
-bool zookeeper_path_split(const struct zookeeper *z, struct slice path, struct slice *service,
-                          struct slice *id);
+bool zookeeper_path_split(const struct zookeeper *z, struct slice path,
+                          struct slice *service, struct slice *id);
 
 /* zookeeper_service.c */
 enum err zookeeper_watch(struct registry *r, struct registry_watch *w);

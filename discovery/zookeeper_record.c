@@ -16,7 +16,7 @@ struct zookeeper_record {
     struct zookeeper_request request;
     struct text value;
     enum operation operation;
-    bool busy; /* its request is out */
+    bool busy;  /* its request is out */
     bool waits; /* for a session, to be put */
     bool is_put, replaced;
     struct timer lapse, patience;
@@ -41,7 +41,8 @@ static void let_go(struct zookeeper_record *r)
         record_free(r);
 }
 
-static bool lets_go(const struct zookeeper_record *r, enum operation operation, enum err e)
+static bool lets_go(const struct zookeeper_record *r, enum operation operation,
+                    enum err e)
 {
     if (operation == OP_REMOVE)
         return e == ERR_OK || e == ERR_NOT_FOUND;
@@ -128,11 +129,13 @@ struct parent {
     struct zookeeper_request request;
 };
 
-/* That it is there already is as good; a refusal shows at the leaf. */
+/* That it is there already is as good. At the leaf, whose answer comes next, a refusal is no more than a lack of it. */
 static void on_parent(struct zookeeper_request *q, enum err e, int32_t code,
                       struct zookeeper_reader *r)
 {
-    (void)e;
+    struct zookeeper *z = q->owner;
+
+    z->parent_refused = z->parent_refused || e == ERR_DENIED;
     (void)code;
     (void)r;
     free(container_of(q, struct parent, request));
@@ -145,7 +148,7 @@ static enum err create_parent(struct zookeeper *z, struct slice path)
 
     if (!p)
         return ERR_NO_MEMORY;
-    zookeeper_request_init(&p->request, ZOOKEEPER_CREATE, NULL, on_parent);
+    zookeeper_request_init(&p->request, ZOOKEEPER_CREATE, z, on_parent);
     zookeeper_write_buffer(&p->request.payload, path);
     zookeeper_write_buffer(&p->request.payload, SLICE(""));
     zookeeper_write_acl(&p->request.payload, ZOOKEEPER_OPEN);
@@ -190,6 +193,14 @@ static enum err take_place(struct zookeeper_record *r, struct zookeeper_reader *
     return delete_leaf(r);
 }
 
+static enum err why_no_parent(struct zookeeper_record *r)
+{
+    bool refused = r->z->parent_refused;
+
+    r->z->parent_refused = false;
+    return refused ? ERR_DENIED : ERR_IO;
+}
+
 /* The next request of a put, or how it ends. ERR_LATER: a request is out. */
 static enum err go_on_putting(struct zookeeper_record *r, enum zookeeper_operation op,
                               enum err e, int32_t code, struct zookeeper_reader *reader)
@@ -204,7 +215,7 @@ static enum err go_on_putting(struct zookeeper_record *r, enum zookeeper_operati
              (op != ZOOKEEPER_CREATE && e == ERR_NOT_FOUND))
         next = create_all(r);
     else
-        return e == ERR_NOT_FOUND ? ERR_IO : e; /* no parent: its creation was refused */
+        return e == ERR_NOT_FOUND ? why_no_parent(r) : e;
     return next ? next : ERR_LATER;
 }
 
@@ -288,7 +299,8 @@ static enum err record_new(struct zookeeper *z, struct registry_lease *handle)
     timer_init(&r->lapse, on_lapse);
     timer_init(&r->patience, on_patience);
     list_init(&r->node);
-    if (zookeeper_path(z, r->path, handle->registration.service, handle->registration.id)) {
+    if (zookeeper_path(z, r->path, handle->registration.service,
+                       handle->registration.id)) {
         record_free(r);
         return ERR_BAD_VALUE;
     }
@@ -357,5 +369,6 @@ enum err zookeeper_remove(struct registry *registry, struct registry_lease *hand
 
 void zookeeper_records_close(struct zookeeper *z)
 {
-    list_each(at, after, &z->records) let_go(container_of(at, struct zookeeper_record, node));
+    list_each(at, after, &z->records)
+        let_go(container_of(at, struct zookeeper_record, node));
 }

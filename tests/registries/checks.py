@@ -180,15 +180,20 @@ def credentials(bench):
     """Refused, and both the log and the command line say why."""
     url = bench.server.url_wrong_credentials
     assert url, "the class says there are credentials, and has no URL with wrong ones"
-    s = bench.sidecar(url=url)
+    s = bench.sidecar("intruder" if bench.kind.writes else None, url=url)
     with bench.while_open(s):
         s.admin("/services/steady")
         eventually(lambda: CREDENTIALS.search(s.log()), "a word on credentials in the log: " + s.log()[-1500:], 15)
-        [registry] = s.admin_json("/services")["registries"]
-        assert not registry["reachable"] and CREDENTIALS.search(registry["error"]), registry
+
+        def refusal():
+            [registry] = s.admin_json("/services")["registries"]
+            return not registry["reachable"] and CREDENTIALS.search(registry["error"]) and registry["error"]
+
+        error = eventually(refusal, "the refusal in the admin's words", 10)
         told = bench.command("services", "--registry", url).stderr
         assert CREDENTIALS.search(told), told
-    return registry["error"][:80]
+        assert not bench.got("intruder")
+    return error[:80]
 
 
 def hostile(bench):

@@ -24,6 +24,7 @@ class ZooKeeper(Server):
     sweep_s = 2.0  # it looks at its sessions at each tick; after a restart a session begins anew
 
     tick_ms = 500
+    login = None
 
     @property
     def url(self):
@@ -67,7 +68,7 @@ class ZooKeeper(Server):
     def client(self):
         from kazoo.client import KazooClient
 
-        client = KazooClient("127.0.0.1:%d" % self.port, timeout=10)
+        client = KazooClient("127.0.0.1:%d" % self.port, timeout=10, auth_data=self.login)
         client.start(timeout=20)
         return client
 
@@ -86,3 +87,37 @@ class ZooKeeper(Server):
         client.stop()
         client.close()
         return True
+
+
+class ZooKeeperWithUsers(ZooKeeper):
+    """The registry's root is app's, who has the password secret; what is below it is its maker's business."""
+
+    login = [("digest", "app:secret")]
+
+    @property
+    def url(self):
+        return "zookeeper://app:secret@127.0.0.1:%d" % self.port
+
+    @property
+    def url_wrong_credentials(self):
+        return "zookeeper://app:wrong@127.0.0.1:%d" % self.port
+
+    def start(self):
+        super().start()
+        self.guard()
+
+    def guard(self):
+        from kazoo.security import make_digest_acl
+
+        client = self.client()
+        client.ensure_path("/micro-registry")
+        client.set_acls("/micro-registry", [make_digest_acl("app", "secret", all=True)])
+        client.stop()
+        client.close()
+
+    def lose_all(self):
+        super().lose_all()
+        self.guard()
+
+
+EVERY = ZooKeeperWithUsers  # what test_every.py tries
