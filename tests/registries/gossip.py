@@ -11,7 +11,7 @@ import subprocess
 
 from .base import ROOT, Server, ServerError, free_port, free_ports, popen
 
-PROGRAM = ROOT / "build/gossip/peer"
+PROGRAMS = ROOT / "build/gossip"
 KEY = "micro-gossip-key"  # go-micro's default, 16 bytes
 
 SERVICE = {"name": "x", "version": "1", "metadata": None, "endpoints": None, "nodes": []}
@@ -20,8 +20,9 @@ SERVICE = {"name": "x", "version": "1", "metadata": None, "endpoints": None, "no
 class Peer:
     """gossip-peer: what it is asked, it answers in JSON."""
 
-    def __init__(self, log, bind="127.0.0.1:0", name="micro-peer", key=None, join=None, advertise=None):
-        words = [PROGRAM, "-bind", bind, "-name", name]
+    def __init__(self, log, bind="127.0.0.1:0", name="micro-peer", key=None, join=None, advertise=None,
+                 program="peer"):
+        words = [PROGRAMS / program, "-bind", bind, "-name", name]
         words += ["-advertise", advertise] if advertise else []
         words += ["-key", key] if key else []
         words += ["-join", join] if join else []
