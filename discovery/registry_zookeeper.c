@@ -20,8 +20,8 @@ void zookeeper_complain(struct zookeeper *z, struct slice path, const char *reas
     char name[300], words[256];
     unsigned held_back = 0;
 
-    if (!complaints_may_log(&z->complaints, loop_now(z->base.loop), path, slice_of(reason),
-                            &held_back))
+    if (!complaints_may_log(&z->complaints, loop_now(z->base.loop), path,
+                            slice_of(reason), &held_back))
         return;
     log_warn("registry.bad_record",
              "registry=zookeeper path=\"%s\" reason=\"%s\" held_back=%u",
@@ -57,8 +57,8 @@ enum err zookeeper_path(const struct zookeeper *z, char out[ZOOKEEPER_PATH_LIMIT
     return e;
 }
 
-bool zookeeper_path_split(const struct zookeeper *z, struct slice path, struct slice *service,
-                          struct slice *id)
+bool zookeeper_path_split(const struct zookeeper *z, struct slice path,
+                          struct slice *service, struct slice *id)
 {
     struct slice base = slice_of(z->base_path), rest = slice_after(path, base.size);
     size_t at;
@@ -90,8 +90,8 @@ static enum err make_base(struct zookeeper *z, struct why *w)
     if (chroot.size == 1)
         chroot.size = 0;
     if (chroot.size && !is_path(chroot))
-        return why(w, ERR_BAD_VALUE, "\"%.*s\" is no path to start from", (int)chroot.size,
-                   chroot.base);
+        return why(w, ERR_BAD_VALUE, "\"%.*s\" is no path to start from",
+                   (int)chroot.size, chroot.base);
     if (!is_path(root))
         return why(w, ERR_BAD_VALUE, "root: \"%s\" is no path", z->root);
     if (chroot.size + root.size >= sizeof(z->base_path))
@@ -104,15 +104,15 @@ static enum err make_base(struct zookeeper *z, struct why *w)
 
 /* --- why not --- */
 
-enum err zookeeper_refusal(struct zookeeper *z, enum err e, const char *path, struct why *w)
+enum err zookeeper_refusal(struct zookeeper *z, enum err e, const char *path,
+                           struct why *w)
 {
     struct slice server = zookeeper_client_server(z->client);
 
     if (e == ERR_UNAVAILABLE)
         return zookeeper_away(z, w);
     if (e == ERR_DENIED)
-        return why(w, e,
-                   "%.*s: no authority over %s (the URL's user and password)",
+        return why(w, e, "%.*s: no authority over %s (the URL's user and password)",
                    (int)server.size, server.base, path);
     return why(w, e, "%.*s: %s: %s", (int)server.size, server.base, path, err_text(e));
 }
@@ -223,7 +223,8 @@ static enum err zookeeper_open(struct registry *r, struct why *w)
     enum err e = make_base(z, w);
 
     if (!e && z->acl == ZOOKEEPER_CREATOR && !r->url.user.size)
-        e = why(w, ERR_BAD_VALUE, "acl: creator needs a user (zookeeper://USER:PASSWORD@...)");
+        e = why(w, ERR_BAD_VALUE,
+                "acl: creator needs a user (zookeeper://USER:PASSWORD@...)");
     if (e)
         return e;
     list_init(&z->services);

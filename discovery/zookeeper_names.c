@@ -128,7 +128,8 @@ static void take_name(struct zookeeper *z, struct slice name)
 {
     struct zookeeper_name *n = find(z, name);
 
-    if (!n && service_name_is_valid(name) && (n = calloc(1, sizeof(*n) + name.size + 1))) {
+    if (!n && service_name_is_valid(name) &&
+        (n = calloc(1, sizeof(*n) + name.size + 1))) {
         n->z = z;
         memcpy(n->name, name.base, name.size);
         list_push_back(&z->names, &n->node);
@@ -144,8 +145,8 @@ static void take_names(struct zookeeper *z, struct zookeeper_reader *r)
 {
     int32_t count = zookeeper_read_int(r);
 
-    list_each(at, after, &z->names)
-        container_of(at, struct zookeeper_name, node)->present = false;
+    list_each(at, after, &z->names) container_of(at, struct zookeeper_name, node)
+        ->present = false;
     for (int32_t i = 0; i < count && !r->failed; i++)
         take_name(z, zookeeper_read_buffer(r));
     list_each(each, after_each, &z->names)
@@ -224,7 +225,8 @@ void zookeeper_names_changed(struct zookeeper *z, enum zookeeper_event event,
 
 static void forget_all(struct zookeeper *z)
 {
-    list_each(at, after, &z->names) name_drop(container_of(at, struct zookeeper_name, node));
+    list_each(at, after, &z->names)
+        name_drop(container_of(at, struct zookeeper_name, node));
     z->names_told = false;
 }
 

@@ -306,7 +306,8 @@ static void ask(struct zookeeper_service *s, enum zookeeper_operation op,
 {
     char path[ZOOKEEPER_PATH_LIMIT];
 
-    (void)zookeeper_path(s->z, path, s->watch->service, NULL); /* was tried at the watch */
+    (void)zookeeper_path(s->z, path, s->watch->service,
+                         NULL); /* was tried at the watch */
     zookeeper_request_init(&s->read, op, s, answered);
     zookeeper_write_buffer(&s->read.payload, slice_of(path));
     zookeeper_write_bool(&s->read.payload, true);
@@ -363,7 +364,8 @@ void zookeeper_services_read(struct zookeeper *z)
     }
 }
 
-static void changed(struct zookeeper_service *s, enum zookeeper_event event, struct slice id)
+static void changed(struct zookeeper_service *s, enum zookeeper_event event,
+                    struct slice id)
 {
     struct zookeeper_leaf *l = id.size ? map_get(&s->leaves, id) : NULL;
 

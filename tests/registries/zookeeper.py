@@ -42,7 +42,7 @@ class ZooKeeper(Server):
         config = self.folder("config") / "zoo.cfg"
         config.write_text(
             "tickTime=%d\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
-            "minSessionTimeout=1000\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n4lw.commands.whitelist=ruok\n"
+            "minSessionTimeout=1000\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n4lw.commands.whitelist=srvr\n"
             % (self.tick_ms, self.folder("data"), self.port))
         self.process = self.spawn(
             ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx128m",
@@ -52,8 +52,8 @@ class ZooKeeper(Server):
     def answers(self):
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as s:
-                s.sendall(b"ruok")
-                return s.recv(16) == b"imok"
+                s.sendall(b"srvr")
+                return b"Mode:" in s.recv(4096)
         except OSError:
             return False
 

@@ -1,4 +1,5 @@
-// find get NAME | list | watch: what go-micro v2's mDNS registry tells a client, as JSON.
+// find get NAME | list | watch: what a registry of go-micro v2 tells a client, as JSON (which: package
+// registries). A service that is not there is an empty list, in whichever way the registry says so.
 // watch prints one result a line until it is ended.
 package main
 
@@ -6,14 +7,25 @@ import (
 	"encoding/json"
 	"log"
 	"os"
+	"strings"
 
 	"github.com/micro/go-micro/v2/registry"
-	"github.com/micro/go-micro/v2/registry/mdns"
+
+	"csidecar.test/gomicro/registries"
 )
 
 var out = json.NewEncoder(os.Stdout)
 
+// ZooKeeper's and Eureka's plugins hand on what their servers say of a name that nobody has.
+func isNotFound(err error) bool {
+	return err == registry.ErrNotFound || (err != nil && (strings.Contains(err.Error(), "node does not exist") ||
+		strings.Contains(err.Error(), "no instances found") || strings.Contains(err.Error(), "Application not found")))
+}
+
 func print(value interface{}, err error) {
+	if isNotFound(err) {
+		value, err = nil, nil
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -33,7 +45,7 @@ func watch(found registry.Registry) {
 }
 
 func main() {
-	found := mdns.NewRegistry()
+	found := registries.Chosen()
 	switch os.Args[1] {
 	case "get":
 		print(found.GetService(os.Args[2]))

@@ -1,5 +1,5 @@
-// service NAME VERSION [KEY=VALUE...]: a go-micro v2 service as its users write one, registered by mDNS
-// until SIGTERM. Prints what it registered, as JSON, once it is there.
+// service NAME VERSION [KEY=VALUE...]: a go-micro v2 service as its users write one, registered until
+// SIGTERM in the registry that the environment names (package registries). Prints what it registered, as JSON, once it is there.
 package main
 
 import (
@@ -7,9 +7,11 @@ import (
 	"log"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/micro/go-micro/v2"
-	"github.com/micro/go-micro/v2/registry/mdns"
+
+	"csidecar.test/gomicro/registries"
 )
 
 func main() {
@@ -26,7 +28,9 @@ func main() {
 		micro.Version(version),
 		micro.Metadata(metadata),
 		micro.Address("127.0.0.1:0"),
-		micro.Registry(mdns.NewRegistry()),
+		micro.Registry(registries.Chosen()),
+		micro.RegisterTTL(6*time.Second),
+		micro.RegisterInterval(2*time.Second),
 	)
 	service.Init(micro.AfterStart(func() error {
 		options := service.Server().Options()
