@@ -2,9 +2,10 @@
  *
  *   registry_eureka.c   life, options, watches
  *   eureka_service.c    a watched service: whom to tell, and what was said last
- *   eureka_fetch.c      one request at a time: what is asked next, and what an answer means
+ *   eureka_fetch.c      one request at a time, and what is asked next
+ *   eureka_meaning.c    what an answer means
  *   eureka_listing.c    the instances in it, as they come
- *   eureka_lease.c      records of our own
+ *   eureka_lease.c      records of our own, and eureka_lease_steps.c what they take
  *
  * A server can't be watched, so it is asked every `poll`, for all watches together:
  *
@@ -30,6 +31,7 @@ enum eureka_mode { MODE_AUTO, MODE_APPS, MODE_DELTA };
 enum {
     EUREKA_COMPLAINTS_KEPT = 16,
     EUREKA_COMPLAIN_MS = 1000,
+    EUREKA_AGAIN_MS = 1000, /* after a poll that failed */
 };
 
 /* The instances of one service, as far as they came. */
@@ -169,6 +171,21 @@ void eureka_fetch_init(struct eureka *e);
 /* Asks what is to be asked, if nothing is being asked. */
 void eureka_fetch_next(struct eureka *e);
 void eureka_fetch_fini(struct eureka *e);
+/* /apps/delta, for a list that has shrunk. */
+void eureka_fetch_explain(struct eureka *e, struct eureka_service *s);
+/* The next poll, +-10 %. */
+void eureka_poll_after(struct eureka *e, uint64_t ms);
+/* /apps may be megabytes: it is not asked for all the time, whatever happens to the deltas. */
+bool eureka_may_ask_all(const struct eureka *e);
+/* The table: nobody needs it, or it can't be vouched for any more. */
+void eureka_forget_all(struct eureka *e);
+
+/* --- eureka_meaning.c --- */
+
+/* An answer was read to its end; `exists` is false for a 404. */
+void eureka_understood(struct eureka *e, enum eureka_ask what, bool exists);
+void eureka_no_deltas(struct eureka *e, enum eureka_ask what);
+void eureka_not_understood(struct eureka *e, enum err error, struct why *why);
 
 /* --- eureka_lease.c --- */
 
