@@ -113,9 +113,12 @@ class Eureka(Server):
                                          data=json.dumps(body).encode() if body else None)
         if self.user:
             request.add_header("Authorization", "Basic " + base64.b64encode(self.user.encode()).decode())
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with self.open(request) as answer:
             text = answer.read()
         return json.loads(text) if text else None
+
+    def open(self, request):
+        return urllib.request.urlopen(request, timeout=5)
 
     def apps(self):
         return self.ask("GET", "/apps")["applications"]["application"]

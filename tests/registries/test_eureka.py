@@ -6,6 +6,8 @@ import contextlib
 import http.server
 import json
 import signal
+import ssl
+import subprocess
 import threading
 import time
 import urllib.error
@@ -19,6 +21,8 @@ from scenario.lib import Sidecar, eventually
 
 from .eureka import Eureka
 
+# Of py_eureka_client's own.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
 TTL_S = 4
 POLL = "poll=200ms"
 
@@ -152,6 +156,7 @@ def test_it_is_renewed_past_its_ttl_and_gone_after_a_kill(server, sidecar):
     assert time.monotonic() - begin < TTL_S + 2  # a TTL, not two of them
 
 
+@pytest.mark.sanitized
 def test_micros_record_is_what_go_micros_plugin_reads(server, sidecar, app):
     ours = sidecar(server.url + "&flavor=micro", "users")
     [record] = until_registered(server, "users")
@@ -231,6 +236,7 @@ def test_without_deltas_all_is_fetched(sidecar):
 # ---- servers and paths ----
 
 
+@pytest.mark.sanitized
 def test_with_one_of_two_servers_away_the_other_is_asked(server, sidecar):
     with Open() as second:
         url = "eureka://127.0.0.1:%d,127.0.0.1:%d/eureka?%s" % (server.port, second.port, POLL)
@@ -299,6 +305,7 @@ def netflix(server):
     return answer
 
 
+@pytest.mark.sanitized
 def test_netflixs_path_is_asked_as_given(server, sidecar):
     with answering(netflix(server)) as port:
         url = "eureka://127.0.0.1:%d/eureka/v2/?%s" % (port, POLL)
@@ -314,6 +321,57 @@ def test_a_path_without_a_eureka_is_said_so(server, sidecar):
         looking = sidecar("eureka://127.0.0.1:%d?%s" % (port, POLL))
         looking.admin("/services/users")
         eventually(lambda: "no Eureka at /eureka" in looking.log(), "a word on the path", 10)
+
+
+# ---- TLS ----
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """ca.pem, server.pem of it with server.key, and other-ca.pem."""
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    for name in ("ca", "other-ca"):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                "/CN=" + name, "-keyout", name + ".key", "-out", name + ".pem")
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=eureka", "-keyout",
+            "server.key", "-out", "server.csr")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+            "-extfile", "names", "-out", "server.pem")
+    return folder
+
+
+class Secure(Open):
+    def __init__(self, certificates):
+        super().__init__()
+        self.certificates = certificates
+        self.arguments = Open.arguments + ["--server.ssl.certificate=%s/server.pem" % certificates,
+                                           "--server.ssl.certificate-private-key=%s/server.key" % certificates]
+
+    def open(self, request):
+        context = ssl.create_default_context(cafile=self.certificates / "ca.pem")
+        request.full_url = request.full_url.replace("http:", "https:")
+        return urllib.request.urlopen(request, timeout=5, context=context)
+
+    def url_trusting(self, authority):
+        return "eureka+https://127.0.0.1:%d?%s&ca_file=%s/%s" % (self.port, POLL, self.certificates, authority)
+
+
+def test_by_tls_with_a_certificate_that_is_known(sidecar, certificates):
+    with Secure(certificates) as server:
+        ours = sidecar(server.url_trusting("ca.pem"), "users")
+        until_registered(server, "users")
+        until_seen(sidecar(server.url_trusting("ca.pem")), "users")
+        stranger = sidecar(server.url_trusting("other-ca.pem"))
+        stranger.admin("/services/users")
+        eventually(lambda: "certificate" in stranger.log(), "a word on the certificate", 10)
+        assert sees(stranger, "users") == []
+        ours.stop()
+        until_registered(server, "users", 0)
 
 
 # ---- many ----
