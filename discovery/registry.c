@@ -9,6 +9,7 @@
 /* The only place to touch when a backend is added: registry_<scheme> is in registry_<scheme>.c. */
 /* clang-format off */
 #define BACKENDS(X) \
+    X(consul) \
     X(dns) \
     X(etcd) \
     X(eureka) \

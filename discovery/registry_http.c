@@ -154,7 +154,8 @@ static void on_answered(struct http_call *http, enum err e)
         finish(c, e);
 }
 
-enum err registry_call_start(struct registry_call *c, struct registry_http *h)
+enum err registry_call_start_at(struct registry_call *c, struct registry_http *h,
+                                unsigned server)
 {
     enum err e;
 
@@ -163,9 +164,14 @@ enum err registry_call_start(struct registry_call *c, struct registry_http *h)
     c->cancelled = false;
     c->http.connections = h->connections;
     c->http.answered = on_answered;
-    e = try_server(c, h->servers.current);
+    e = try_server(c, server);
     c->running = e == ERR_LATER;
     return e;
+}
+
+enum err registry_call_start(struct registry_call *c, struct registry_http *h)
+{
+    return registry_call_start_at(c, h, h->servers.current);
 }
 
 void registry_call_cancel(struct registry_call *c)

@@ -50,6 +50,9 @@ void registry_http_close(struct registry_http *h,
 
 /* ERR_LATER, or an error at once (then `answered` does not come). */
 enum err registry_call_start(struct registry_call *c, struct registry_http *h);
+/* The same, of servers[server]: for what belongs to one of them. The others are tried after it if it may be repeated. */
+enum err registry_call_start_at(struct registry_call *c, struct registry_http *h,
+                                unsigned server);
 /* `answered` comes with ERR_CANCELLED, soon. Harmless when it is not running. */
 void registry_call_cancel(struct registry_call *c);
 bool registry_call_is_running(const struct registry_call *c);

@@ -385,7 +385,7 @@ static bool connect_again(struct http_call *c, enum err e)
 {
     struct http_connection *old = c->connection;
 
-    if (e != ERR_UPSTREAM_RESET || !old || !old->was_kept || c->repeated ||
+    if (e != ERR_UPSTREAM_RESET || !old || !old->was_kept || c->repeated || c->once ||
         !reader_is_between(&c->reader))
         return false;
     c->repeated = true;

@@ -36,6 +36,7 @@ struct http_call {
     uint64_t timeout_ms; /* of it all; 0: none */
     uint64_t connect_timeout_ms; /* 0: the above */
     size_t limit; /* of the answer's body; 0: 4 MiB. More is ERR_TOO_LARGE */
+    bool once; /* a kept connection that has gone is an error: the caller has to know */
     void *owner;
     /* The connection is closed. status is 0 unless e == ERR_OK. */
     void (*answered)(struct http_call *c, enum err e);

@@ -1,0 +1,3 @@
+module csidecar.test/fakes/consul
+
+go 1.19
