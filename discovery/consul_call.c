@@ -39,6 +39,8 @@ static void on_answered(struct registry_call *http, enum err e)
     }
     if (e)
         c->why = http->http.why;
+    if (e == ERR_DENIED) /* Consul's own words may be "ACL not found" */
+        why_in(&c->why, "%s", err_text(e));
     answer(c, e);
 }
 

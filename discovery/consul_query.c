@@ -182,9 +182,9 @@ static enum err check_rights(struct consul_query *q, struct slice body, struct w
 
     if (!slice_is(hidden, "true") || slice_trim(body).size > 2)
         return ERR_OK;
-    return why(
-        w, ERR_DENIED,
-        "Consul's ACLs hide all of it: the token needs service:read and node:read");
+    return why(w, ERR_DENIED,
+               "the token has no permission to see any of it: it needs service:read and "
+               "node:read");
 }
 
 /* Back behind what was known: a server that lags, or everything was lost. The leader knows. */
