@@ -312,8 +312,10 @@ void gossip_publish_again(struct gossip *g, const char *service, const char *id)
         struct gossip_publication *p = container_of(at, struct gossip_publication, node);
 
         if (p->lease && p->is_published && strcmp(p->service, service) == 0 &&
-            strcmp(p->id, id) == 0)
+            strcmp(p->id, id) == 0) {
+            p->ends_ns++; /* what is deleted comes back by a newer lease only */
             say_again(p);
+        }
     }
 }
 

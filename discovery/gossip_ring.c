@@ -17,6 +17,7 @@ static void stand(struct gossip *g, enum gossip_standing standing)
     if (g->standing == standing)
         return;
     g->standing = standing;
+    g->names_due = true;
     if (standing == GOSSIP_IN)
         log_info("gossip.in", "members=%u", g->members.alive + 1);
     if (standing == GOSSIP_AWAY)

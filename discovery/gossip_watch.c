@@ -83,13 +83,23 @@ static void tell_names(struct gossip *g)
     free(names);
 }
 
+static void fail_all(struct gossip *g)
+{
+    bool names = g->watches_names && g->names_due;
+
+    g->names_due = false;
+    fail_fresh(g);
+    if (names)
+        g->base.frame->names_failed(&g->base, g->trouble, &g->why);
+}
+
 void gossip_watch_turn(struct gossip *g)
 {
     gossip_records_flush(&g->records);
     if (g->standing == GOSSIP_JOINING)
         return;
     if (g->standing == GOSSIP_AWAY) {
-        fail_fresh(g);
+        fail_all(g);
         return;
     }
     answer_fresh(g);
@@ -127,9 +137,6 @@ void gossip_watch_fail(struct gossip *g)
         make_fresh(g, s);
         gossip_service_release(s);
     }
-    if (g->watches_names)
-        g->base.frame->names_failed(&g->base, g->trouble, &g->why);
-    g->names_due = true;
     gossip_turn_soon(g);
 }
 

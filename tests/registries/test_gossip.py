@@ -10,6 +10,7 @@ import time
 
 import pytest
 from scenario.apps import App
+from scenario.cli import csidecar
 from scenario.lib import eventually
 
 from .base import Server, free_port
@@ -228,6 +229,24 @@ def test_without_a_seed_csidecar_is_one(sidecar):
     until_seen(second, "users")
 
 
+def test_another_s_record_can_be_deleted_and_its_owner_says_it_again_if_it_lives(ring, sidecar):
+    a = ring.seed()
+    a.ask("register", "600", greeter())
+    s = sidecar(ring.url, "users")
+    until_seen(s, "greeter")
+    [users] = until_seen(s, "users")
+    done = csidecar("deregister", "greeter", "greeter-1", "--registry", ring.url)
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: not a.services("greeter"), "it to be gone at its member", 5)
+    until_gone(s, "greeter")
+    witness = sidecar(ring.url)
+    until_seen(witness, "users")
+    done = csidecar("deregister", "users", users["id"], "--registry", ring.url)
+    assert done.returncode in (0, 1), done.stderr
+    eventually(lambda: a.services("users"), "it to be back at once", 0.9)
+    until_seen(witness, "users")
+
+
 # ---- who dies, who comes back ----
 
 
@@ -418,8 +437,6 @@ def test_serf_sees_us_die(ring, sidecar):
     ("gossip+tls://h", "TLS"),
 ])
 def test_mistakes_are_named(url, word):
-    from scenario.cli import csidecar
-
     done = csidecar("services", "--registry", url)
     assert done.returncode != 0 and word in done.stderr, done.stderr
 
@@ -427,7 +444,5 @@ def test_mistakes_are_named(url, word):
 def test_a_port_that_is_taken_is_said(sidecar):
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as holder:
         holder.bind(("127.0.0.1", 0))
-        from scenario.cli import csidecar
-
         done = csidecar("services", "--registry", "gossip://?bind=127.0.0.1:%d" % holder.getsockname()[1])
         assert done.returncode != 0 and "in use" in done.stderr, done.stderr
