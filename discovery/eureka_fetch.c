@@ -69,6 +69,7 @@ static void ask(struct eureka *e, enum eureka_ask what, const char *target,
                 struct eureka_service *s)
 {
     struct eureka_fetch *f = &e->fetch;
+    struct why w;
     enum err error;
 
     f->ask = what;
@@ -87,9 +88,10 @@ static void ask(struct eureka *e, enum eureka_ask what, const char *target,
     f->call.answered = on_answered;
     eureka_listing_begin(e);
     error = f->target.failed ? ERR_NO_MEMORY : registry_call_start(&f->call, &e->http);
-    if (error != ERR_LATER) { /* no memory, most likely: the next poll asks again */
+    if (error != ERR_LATER) { /* no memory, most likely */
         f->ask = ASK_NOTHING;
-        eureka_poll_after(e, EUREKA_AGAIN_MS);
+        why(&w, error, "%s", err_text(error));
+        eureka_not_understood(e, error, &w);
     }
 }
 

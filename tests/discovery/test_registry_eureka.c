@@ -8,6 +8,7 @@
 #include "discovery/instance_set.h"
 #include "discovery/registry.h"
 #include "sidecar/core/random.h"
+#include "tests/lib/fault_heap.h"
 #include "tests/lib/transport/loops.h"
 #include "transport/http_server.h"
 #include "transport/listener.h"
@@ -469,6 +470,51 @@ TEST(where_deltas_are_switched_off_all_is_asked)
     assert_false(failed);
 }
 
+/* --- memory --- */
+
+static bool is_answered(void *unused)
+{
+    (void)unused;
+    return told || failed;
+}
+
+/* Ours may run out of it, or the server that stands in for another process; then it is a failure like any other. */
+static bool watches_and_puts(void)
+{
+    enum err e;
+
+    told = failed = is_done = false;
+    e = registry->ops->watch(registry, &watch);
+    is_watching = !e;
+    if (!e)
+        until(is_answered);
+    if (is_watching)
+        registry->ops->unwatch(registry, &watch);
+    is_watching = false;
+    lease.backend = NULL;
+    e = registry->ops->put(registry, &lease);
+    if (e == ERR_LATER) {
+        loop_until(&loop, &is_done);
+        e = result;
+    }
+    if (!e) {
+        is_done = false;
+        if (registry->ops->remove(registry, &lease) == ERR_LATER)
+            loop_until(&loop, &is_done);
+    }
+    return told && !e;
+}
+
+TEST(memory_that_runs_out_is_a_failure_and_no_more)
+{
+    open_registry("&timeout=500ms");
+    orders("10.0.0.5:1");
+    ANSWERS({"GET /apps/ORDERS", 200, APP(INSTANCE("a", ""))}, ALL_WELL);
+    watch = (struct registry_watch){.service = "orders", .registry = registry};
+    list_init(&watch.node);
+    fault_heap_each_tolerated(watches_and_puts);
+}
+
 TESTS(RUN_WITH(a_record_is_put_and_renewed_at_once),
       RUN_WITH(draining_is_said_by_the_status_and_taken_back_by_it),
       RUN_WITH(a_record_whose_id_has_its_address_moves_with_it),
@@ -484,4 +530,5 @@ TESTS(RUN_WITH(a_record_is_put_and_renewed_at_once),
       RUN_WITH(deltas_add_and_remove),
       RUN_WITH(a_sum_that_does_not_come_out_has_all_asked_again),
       RUN_WITH(a_server_that_counts_from_one_again_has_all_asked_again),
-      RUN_WITH(where_deltas_are_switched_off_all_is_asked))
+      RUN_WITH(where_deltas_are_switched_off_all_is_asked),
+      RUN_WITH(memory_that_runs_out_is_a_failure_and_no_more))
