@@ -1,7 +1,9 @@
 """Fixtures of the tests of registries."""
 
 import pytest
+from scenario.apps import App
 
+from . import beside
 from .matrix import TABLE, Matrix
 
 
@@ -21,6 +23,27 @@ def matrix(request):
     yield m
     m.stop()
     m.write()
+
+
+@pytest.fixture(scope="module")
+def app():
+    app = App()
+    yield app
+    app.stop()
+
+
+@pytest.fixture
+def sidecar(tmp_path, app):
+    """sidecar(url, name, ...) starts one (beside.py)."""
+    started = []
+
+    def start(url, name=None, **more):
+        started.append(beside.start(tmp_path / ("sidecar%d" % len(started)), url, app, name, **more))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
 
 
 def pytest_terminal_summary(terminalreporter, config):
