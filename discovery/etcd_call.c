@@ -82,6 +82,7 @@ static void on_answered(struct registry_call *http, enum err e)
         why_in(&c->why, "etcd asks for a user (etcd://USER:PASSWORD@...)");
     if (!kind && e == ERR_NOT_FOUND) /* another gateway since then */
         c->etcd->session.state = ETCD_NONE;
+    registry_call_fini(http); /* a service keeps its call, but not the answer's text */
     answer(c, e, root);
     json_decref(root);
 }

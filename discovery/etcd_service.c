@@ -10,9 +10,9 @@ struct etcd_watched {
     struct etcd *etcd;
     struct registry_watch
         *watch; /* NULL: nobody's any more; goes with the last word of its call */
-    struct etcd_call read;
-    uint64_t revision; /* of the reading: what came before is in it; 0: not read */
-    bool again;        /* read once more when this reading is over */
+    struct etcd_call *read; /* while it is out */
+    uint64_t revision;      /* of the reading: what came before is in it; 0: not read */
+    bool again;             /* read once more when this reading is over */
 };
 
 static void read_next(struct etcd *e);
@@ -108,7 +108,6 @@ static void watched_free(struct etcd_watched *w)
     struct etcd *e = w->etcd;
 
     list_remove(&w->node);
-    etcd_call_fini(&w->read);
     free(w);
     if (e->closing)
         etcd_end_if_done(e);
@@ -119,12 +118,16 @@ static void on_read(struct etcd_call *c, enum err error, json_t *root)
 {
     struct etcd_watched *w = c->owner;
     struct etcd *e = w->etcd;
+    struct why why = c->why;
 
     e->reading--;
+    w->read = NULL;
+    etcd_call_fini(c);
+    free(c);
     if (!w->watch)
         watched_free(w);
     else if (error)
-        e->base.frame->failed(w->watch, error, &c->why);
+        e->base.frame->failed(w->watch, error, &why);
     else if (w->again)
         w->again = false;
     else
@@ -133,15 +136,19 @@ static void on_read(struct etcd_call *c, enum err error, json_t *root)
         read_next(e);
 }
 
+/* Without memory now it is tried with the next that is read. */
 static void start_reading(struct etcd_watched *w)
 {
     char key[ETCD_KEY_LIMIT];
 
-    text_clear(&w->read.body);
+    w->read = malloc(sizeof(*w->read));
+    if (!w->read)
+        return;
+    etcd_call_init(w->read, w->etcd, "/kv/range", w, on_read);
     (void)etcd_key(w->etcd, key, w->watch->service, NULL); /* was tried at the watch */
-    etcd_write_range(&w->read.body, slice_of(key), true, false);
+    etcd_write_range(&w->read->body, slice_of(key), true, false);
     w->etcd->reading++;
-    etcd_call_start(&w->read);
+    etcd_call_start(w->read);
 }
 
 static void read_next(struct etcd *e)
@@ -154,7 +161,7 @@ static void read_next(struct etcd *e)
 
         if (e->reading >= ETCD_READS_LIMIT)
             return;
-        if (w->watch && !w->revision && !w->read.running)
+        if (w->watch && !w->revision && !w->read)
             start_reading(w);
     }
 }
@@ -167,7 +174,7 @@ void etcd_services_read(struct etcd *e, bool anew)
 
         if (!anew)
             continue;
-        w->again = w->read.running;
+        w->again = w->read != NULL;
         w->revision = 0;
     }
     read_next(e);
@@ -247,7 +254,6 @@ enum err etcd_watch(struct registry *r, struct registry_watch *watch)
     w->etcd = e;
     w->watch = watch;
     watch->backend = w;
-    etcd_call_init(&w->read, e, "/kv/range", w, on_read);
     list_push_back(&e->watched, &w->node);
     etcd_stream_want(e);
     return ERR_OK;
@@ -261,8 +267,8 @@ void etcd_unwatch(struct registry *r, struct registry_watch *watch)
     if (!w)
         return;
     w->watch = NULL;
-    if (w->read.running)
-        etcd_call_cancel(&w->read);
+    if (w->read)
+        etcd_call_cancel(w->read);
     else
         watched_free(w);
     etcd_stream_stop(etcd_of(r));

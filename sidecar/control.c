@@ -25,6 +25,7 @@ static void on_changed(struct catalog *catalog, struct instance_list *list)
             log_error("list.lost", "service=%s reason=\"out of memory\"", list->service);
     if (c->admin)
         admin_notify(c->admin, list->service);
+    control_memory_note_list(c);
 }
 
 static void on_names_changed(struct catalog *catalog)
@@ -149,6 +150,7 @@ static enum err init(struct control *c, struct settings *settings,
     if (e)
         return e;
     control_init_drain(c);
+    control_memory_init(c);
     e = mailbox_open(&c->mailbox, &c->loop, c);
     if (e)
         (void)loop_close(&c->loop);

@@ -54,6 +54,8 @@ struct control {
     uv_signal_t signals[5];
     uv_fs_event_t config_watch;
     struct timer config_timer;
+    struct timer trim; /* memory goes back after a flood of lists */
+    unsigned lists_since_trim;
     struct file_mark config_seen, config_loaded;
     char via[32];
     uint64_t started_wall_ms;

@@ -29,6 +29,7 @@ static void close_signals(struct control *c)
     signal(SIGHUP, SIG_IGN);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     control_unwatch_config(c);
+    control_memory_close(c);
     loop_stop(&c->loop);
 }
 

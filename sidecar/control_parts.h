@@ -17,6 +17,10 @@ enum err control_start_child(struct control *c, struct why *w);
 enum err control_watch_signals(struct control *c, struct why *w);
 enum err control_watch_config(struct control *c, struct why *w);
 void control_unwatch_config(struct control *c);
+/* control_memory.c */
+void control_memory_init(struct control *c);
+void control_memory_note_list(struct control *c);
+void control_memory_close(struct control *c);
 void control_catalog_closed(struct catalog *catalog);
 void control_apps_closed(void *owner);
 

@@ -257,19 +257,19 @@ def fill(server):
         server.call("/kv/txn", {"success": puts})
 
 
+def instances(sidecar):
+    return sum(len(service["instances"]) for service in json.loads(sidecar.admin("/services")[1])["services"])
+
+
 def test_ten_thousand_instances(server, sidecar):
     fill(server)
     s = sidecar(server.url)
-    before = s.rss_kib()
-    begin = time.monotonic()
-    done = json.loads(s.admin("/services")[1])
-    took = time.monotonic() - begin
-    seen = sum(len(service["instances"]) for service in done["services"])
-    each = (s.rss_kib() - before) * 1024 / (SERVICES * EACH)
-    print("%d instances of %d services after %.2f s, %d bytes each" % (seen, SERVICES, took, each))
-    eventually(lambda: sum(len(x["instances"]) for x in json.loads(s.admin("/services")[1])["services"]) == SERVICES * EACH,
-               "all instances", 30)
+    before, begin = s.rss_kib(), time.monotonic()
+    eventually(lambda: instances(s) == SERVICES * EACH, "all instances", 30)
+    print("%d instances of %d services after %.2f s" % (SERVICES * EACH, SERVICES, time.monotonic() - begin))
     changed = s.log().count("service.changed")
     etcdctl(server, "put", PREFIX + "s7/s7-3", node("s7", "s7-3", 20000))
     eventually(lambda: any(i["address"].endswith(":20000") for i in sees(s, "s7")), "the change", 5)
     assert s.log().count("service.changed") - changed <= 1
+    eventually(lambda: s.grew_less_than(before, SERVICES * EACH), "less than 1 KiB for each", 10)
+    print("%d bytes each" % ((s.rss_kib() - before) * 1024 / (SERVICES * EACH)))
