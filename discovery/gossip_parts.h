@@ -131,8 +131,10 @@ enum err gossip_choose_advertise(struct gossip *g, struct address *out, struct w
 
 /* gossip_ring.c */
 
-void gossip_ring_heard(struct gossip *g);  /* somebody: anything */
-void gossip_ring_tick(struct gossip *g);   /* each GOSSIP_TICK_MS */
+void gossip_ring_heard(struct gossip *g); /* somebody: anything */
+void gossip_ring_tick(struct gossip *g);  /* each GOSSIP_TICK_MS */
+/* Does anybody hear us? Also when what is heard is doubted. */
+bool gossip_ring_reaches(const struct gossip *g);
 void gossip_ring_look(struct gossip *g);   /* again: what has become of us? */
 void gossip_ring_joined(struct gossip *g); /* a seed has answered */
 void gossip_ring_refused(struct gossip *g, enum err e,

@@ -214,22 +214,20 @@ static void answer(struct gossip_publication *p, enum err e, const struct why *w
     g->base.frame->lease_done(l, e, w);
 }
 
-/* Who is away keeps what was published, for when he is back; but can't say that anybody knows of it. */
+/* Who reaches nobody keeps what was published, for when he is back; but can't say that anybody knows of it. */
 static void keep(struct gossip_publication *p)
 {
     struct gossip *g = p->gossip;
-    enum gossip_operation operation = p->operation;
-    enum err e = ERR_OK;
+    bool reaches = gossip_ring_reaches(g), is_put = p->operation == GOSSIP_PUT;
+    enum err e = reaches || p->is_published ? take(p) : ERR_OK;
 
-    if (g->standing == GOSSIP_IN || p->is_published)
-        e = take(p);
-    if (e || g->standing != GOSSIP_IN) {
+    if (e || !reaches) {
         answer(p, e ? e : g->trouble, e ? NULL : &g->why);
         return;
     }
     p->is_published = true;
     publish(p, MICRO_CREATE, NULL);
-    if (operation == GOSSIP_PUT)
+    if (is_put)
         say_again(p);
     answer(p, ERR_OK, NULL);
 }

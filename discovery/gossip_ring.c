@@ -31,6 +31,11 @@ static bool is_cut_off(const struct gossip *g)
     return g->silent >= SILENT_S + 2 * g->probe.unwell;
 }
 
+bool gossip_ring_reaches(const struct gossip *g)
+{
+    return g->standing == GOSSIP_IN || (g->members.alive > 0 && !is_cut_off(g));
+}
+
 static unsigned lately_dead(struct gossip *g)
 {
     uint64_t now = clock_now(gossip_clock(g));

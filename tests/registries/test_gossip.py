@@ -342,7 +342,7 @@ def test_a_silent_ring_is_a_failure_before_it_is_an_empty_one(ring, sidecar):
 def test_when_most_die_at_once_it_may_be_us_and_no_list_shrinks(ring, sidecar):
     a = ring.seed()
     others = [ring.peer("micro-%s" % name, join=a.address) for name in "bcde"]
-    s = sidecar(ring.url)
+    s = sidecar(ring.url, "users")
     eventually(lambda: all(csidecars(peer) for peer in others), "the member at all", RING_S)
     for peer in others:
         peer.ask("register", "600", greeter("greeter-%s" % peer.name))
@@ -350,7 +350,10 @@ def test_when_most_die_at_once_it_may_be_us_and_no_list_shrinks(ring, sidecar):
     for peer in others:
         peer.stop()
     assert re.search("cut off|heard", until_away(s))
-    time.sleep(15)  # until all are dead
+    end = time.monotonic() + 15  # until all are dead
+    while time.monotonic() < end:
+        assert a.services("users"), "who doubts the ring goes on telling it what is his"
+        time.sleep(0.2)
     assert len(sees(s, "greeter")) == 4
 
 
