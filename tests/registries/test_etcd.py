@@ -263,7 +263,7 @@ def instances(sidecar):
 
 def test_ten_thousand_instances(server, sidecar):
     fill(server)
-    s = sidecar(server.url)
+    s = sidecar(server.url, log={"level": "debug"})
     before, begin = s.rss_kib(), time.monotonic()
     eventually(lambda: instances(s) == SERVICES * EACH, "all instances", 30)
     print("%d instances of %d services after %.2f s" % (SERVICES * EACH, SERVICES, time.monotonic() - begin))
