@@ -7,12 +7,12 @@ from scenario.lib import Sidecar, eventually
 TTL_S, HEARTBEAT_S = 3, 1
 
 
-def settings(url, app=None, name=None, registry=None, **more):
+def settings(url, port=None, name=None, registry=None, **more):
     """Beside the app when it has a name; else it only resolves."""
     out = {"name": name or "nobody", "state": {"max_age": "0s"}, "advertise": "127.0.0.1",
            "registry": {"url": url, "ttl": "%ds" % TTL_S, "heartbeat": "%ds" % HEARTBEAT_S, **(registry or {})}}
     if name:
-        out |= {"app": {"port": app.port, "health": {"first_interval": "50ms"}}, "version": "1.2.3",
+        out |= {"app": {"port": port, "health": {"first_interval": "50ms"}}, "version": "1.2.3",
                 "metadata": {"zone": "eu-1"}}
     return out | more
 

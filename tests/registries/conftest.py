@@ -38,7 +38,7 @@ def sidecar(tmp_path, app):
     started = []
 
     def start(url, name=None, **more):
-        started.append(beside.start(tmp_path / ("sidecar%d" % len(started)), url, app, name, **more))
+        started.append(beside.start(tmp_path / ("sidecar%d" % len(started)), url, app.port, name, **more))
         return started[-1]
 
     yield start
