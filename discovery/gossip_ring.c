@@ -36,7 +36,8 @@ bool gossip_ring_reaches(const struct gossip *g)
     return g->standing == GOSSIP_IN || (g->members.alive > 0 && !is_cut_off(g));
 }
 
-static unsigned lately_dead(struct gossip *g)
+/* Who died lately, or is about to. */
+static unsigned missing(struct gossip *g)
 {
     uint64_t now = clock_now(gossip_clock(g));
     unsigned count = 0;
@@ -45,7 +46,19 @@ static unsigned lately_dead(struct gossip *g)
     {
         const struct gossip_member *who = gossip_member_of(at);
 
-        count += who->state == GOSSIP_IS_DEAD && now - who->since < LATELY_MS;
+        count += who->state == GOSSIP_IS_SUSPECT ||
+                 (who->state == GOSSIP_IS_DEAD && now - who->since < LATELY_MS);
+    }
+    return count;
+}
+
+static unsigned suspects(const struct gossip *g)
+{
+    unsigned count = 0;
+
+    list_each(at, after, &g->members.all)
+    {
+        count += gossip_member_of(at)->state == GOSSIP_IS_SUSPECT;
     }
     return count;
 }
@@ -53,7 +66,7 @@ static unsigned lately_dead(struct gossip *g)
 /* Says why, too. */
 static bool is_in_doubt(struct gossip *g)
 {
-    unsigned dead = lately_dead(g), alive = g->members.alive;
+    unsigned gone = missing(g), alive = g->members.alive, here = alive - suspects(g);
     struct why w;
 
     why_init(&w);
@@ -65,10 +78,10 @@ static bool is_in_doubt(struct gossip *g)
             "several of %u members do not answer, nor do those that "
             "were to ask them: this host may be cut off",
             alive);
-    else if (dead > alive + 1)
+    else if (gone > here + 1)
         why(&w, ERR_UNAVAILABLE,
-            "%u of %u members died at once: this host may be cut off", dead,
-            dead + alive);
+            "%u of %u members died or do not answer: this host may be cut off", gone,
+            gone + here);
     else
         return false;
     g->trouble = ERR_UNAVAILABLE;
