@@ -1,9 +1,11 @@
-"""A real DNS server: dnsmasq, with SRV records of the services under .test; a change is a restart."""
+"""A real DNS server: dnsmasq, with SRV records of the services under .test. A change is another dnsmasq in the place of
+the one before, behind a proxy: not a moment without an answer, which would make csidecar doubt what it hears next."""
 
 import socket
 import struct
 
 from .base import Server, free_port
+from .faults import FaultProxy
 
 
 def split(address):
@@ -27,25 +29,38 @@ class Dns(Server):
         return [self.port]
 
     def start(self):
-        self.port = free_port()
-        self.services, self.process = {}, None
-        self.back()
+        self.port, self.services, self.process, self.proxy = free_port(), {}, None, None
+        self.exchange()
+
+    def stop(self):
+        if self.proxy:
+            self.proxy.close()
+        super().stop()
 
     def fresh(self):
         self.services = {}
-        self.away()
-        self.back()
+        self.exchange()
 
     def away(self):
-        self.process.kill()
+        self.proxy.set("refuse")
 
     def back(self):
+        self.proxy.set("pass")
+
+    def exchange(self):
+        before, self.own_port = self.process, free_port()
         config = self.folder("data") / "dnsmasq.conf"
         config.write_text("\n".join(self.lines()) + "\n")
         self.process = self.spawn(["dnsmasq", "--keep-in-foreground", "--conf-file=%s" % config], self.answers)
+        if self.proxy:
+            self.proxy.lead_to(self.own_port)
+        else:
+            self.proxy = FaultProxy(self.own_port, self.port, udp=True)
+        if before:
+            before.kill()
 
     def lines(self):
-        yield from ("port=%d" % self.port, "listen-address=127.0.0.1", "bind-interfaces", "no-resolv", "no-hosts",
+        yield from ("port=%d" % self.own_port, "listen-address=127.0.0.1", "bind-interfaces", "no-resolv", "no-hosts",
                     "local=/test/", "local-ttl=1", "user=root", "log-facility=-")
         for service, instances in self.services.items():
             for n, instance in enumerate(instances):
@@ -59,7 +74,7 @@ class Dns(Server):
         question = struct.pack(">6H", 1, 0x100, 1, 0, 0, 0) + b"\1x\4test\0" + struct.pack(">2H", 1, 1)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(0.2)
-            s.connect(("127.0.0.1", self.port))
+            s.connect(("127.0.0.1", self.own_port))
             try:
                 s.send(question)
                 return s.recv(512)
@@ -68,5 +83,4 @@ class Dns(Server):
 
     def publish(self, service, instances):
         self.services[service] = instances
-        self.away()
-        self.back()
+        self.exchange()

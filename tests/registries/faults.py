@@ -183,9 +183,13 @@ class Datagrams(asyncio.DatagramProtocol):
         await self.proxy.late()
         self.clients[client][0].sendto(data)
 
-    def end(self):
+    def forget_clients(self):
         for transport, _ in self.clients.values():
             transport.close()
+        self.clients.clear()
+
+    def end(self):
+        self.forget_clients()
         self.transport.close()
 
 
@@ -216,6 +220,16 @@ class FaultProxy:
         """In force when it returns."""
         assert mode in MODES, mode
         loop().call(self.change(mode, seconds, period))
+
+    def lead_to(self, target):
+        """Another server in the place of the one before, with no moment in which there is none."""
+        loop().call(self.exchange(target))
+
+    async def exchange(self, target):
+        self.target = target
+        await self.end_all()
+        if self.datagrams:
+            self.datagrams.forget_clients()
 
     def close(self):
         self.set("refuse")

@@ -473,13 +473,20 @@ TEST(keeps_services_apart)
     assert_false(sees(&another));
 }
 
+static bool both_see(void *publisher_)
+{
+    struct publisher *p = publisher_;
+
+    return sees(p) && instance_set_has(&second.seen, p->lease.registration.id);
+}
+
 TEST(tells_two_watches_of_one_service)
 {
     NEEDS(can_publish());
     watch(&watcher, "orders");
     watch(&second, "orders");
     publish(&publisher, "orders", "orders-1", "127.0.0.1:5001");
-    until(sees, &publisher);
+    until(both_see, &publisher);
     second.told = 0;
     unpublish(&publisher);
     until(was_told, &second);
