@@ -77,6 +77,12 @@ class EurekaWorld(World):
         return "http://%s@127.0.0.1:%d/eureka" % (self.server.user, self.server.ports[0])
 
 
+class ConsulWorld(World):
+    @property
+    def environment(self):
+        return {"CONSUL_HTTP_TOKEN": self.server.token}
+
+
 class NatsWorld(World):
     @property
     def go(self):
@@ -119,7 +125,7 @@ def there_is(name):
 
 @pytest.fixture(scope="module", params=[name for name in WORLDS if there_is(name)])
 def world(request, tmp_path_factory):
-    kinds = {"eureka": EurekaWorld, "nats": NatsWorld}
+    kinds = {"consul": ConsulWorld, "eureka": EurekaWorld, "nats": NatsWorld}
     folder = tmp_path_factory.mktemp(request.param)
     made = ProxyWorld(request.param, folder) if request.param == "proxy" else kinds.get(request.param, World)(request.param)
     yield made
