@@ -165,13 +165,17 @@ static void cut(struct zookeeper_client *c, enum err e, const char *reason)
 {
     struct slice server = servers_current(&c->servers)->name;
     bool was_live = c->state == LIVE;
+    char name[HOST_LIMIT + 8];
 
     if (c->state == OFF)
         return;
     c->state = OFF;
     c->error = e;
     timer_stop(&c->timer, clock_of(c));
-    why(&c->why, e, "%.*s: %s", (int)server.size, server.base, reason);
+    why(&c->why, e, "%s", reason);
+    snprintf(name, sizeof(name), "%.*s", (int)server.size, server.base);
+    why_drop(&c->why, name);
+    why_in(&c->why, "%s", name);
     stream_close(&c->stream.stream);
     fail_requests(c);
     if (was_live && !c->closing && !c->renew)

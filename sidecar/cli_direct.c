@@ -248,6 +248,22 @@ static int direct_services(struct cli *c, json_t **out)
     return *out ? CLI_DONE : cli_no_memory();
 }
 
+/* Why nothing is known: the first registry that could not be asked. */
+static void add_reason(struct direct *d, json_t *service)
+{
+    for (unsigned i = 0; i < catalog_registry_count(d->catalog); i++) {
+        struct registry_status s;
+
+        catalog_registry_status(d->catalog, i, &s);
+        if (s.reachable && s.heard)
+            continue;
+        json_object_set_new(service, "registry", json_any_text(s.url));
+        json_object_set_new(service, "error",
+                            json_any_text(s.error[0] ? s.error : "no answer yet"));
+        return;
+    }
+}
+
 static int direct_service(struct cli *c, const char *name, json_t **out)
 {
     struct direct *d;
@@ -259,6 +275,8 @@ static int direct_service(struct cli *c, const char *name, json_t **out)
     listen_on(d);
     cli_direct_wait(d, list_is_here, (void *)(uintptr_t)name, SETTLE_MS);
     *out = catalog_service_json(name, catalog_get(d->catalog, slice_of(name)));
+    if (*out && !json_is_true(json_object_get(*out, "answered")))
+        add_reason(d, *out);
     cli_direct_close(d);
     return *out ? CLI_DONE : cli_no_memory();
 }

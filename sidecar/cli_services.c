@@ -149,6 +149,9 @@ int cli_get(struct cli *c)
     count = json_array_size(json_object_get(service, "instances"));
     if (!count && json_is_true(json_object_get(service, "known")))
         code = cli_fail(CLI_NO, "%s has no instance now", name);
+    else if (!count && json_object_get(service, "error"))
+        code = cli_fail(CLI_NO, "nobody could say where %s is: %s: %s", name,
+                        show_text(service, "registry"), show_text(service, "error"));
     else if (!count)
         code = cli_fail(CLI_NO, "no registry knows a service %s", name);
     if (cli_has(c, OPTION_JSON))

@@ -93,6 +93,7 @@ static void call_fail(struct http_call *c, enum err e, const char *doing)
     if (!c->why.text[0])
         why(&c->why, e, "%s", err_text(e));
     format_server(c, to);
+    why_drop(&c->why, to);
     why_in(&c->why, "%s %s", doing, to);
     call_end(c, e);
 }

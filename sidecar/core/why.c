@@ -53,3 +53,11 @@ void why_in(struct why *w, const char *format, ...)
     place = strlen(text);
     replace(w, text, (int)place + snprintf(text + place, ROOM + 2, ": %s", w->text));
 }
+
+void why_drop(struct why *w, const char *place)
+{
+    size_t size = strlen(place);
+
+    if (w && strncmp(w->text, place, size) == 0 && strncmp(w->text + size, ": ", 2) == 0)
+        memmove(w->text, w->text + size + 2, strlen(w->text + size + 2) + 1);
+}

@@ -21,6 +21,8 @@ void why_init(struct why *w);
 /* Sets the text; returns `e`, so that a leaf can `return why(w, e, ...)`. */
 __attribute__((format(printf, 3, 4))) enum err why(struct why *w, enum err e,
                                                    const char *format, ...);
+/* Takes the place away from the front, if it stands there: it is about to be said otherwise. */
+void why_drop(struct why *w, const char *place);
 /* Puts a place and ": " in front. */
 __attribute__((format(printf, 2, 3))) void why_in(struct why *w, const char *format, ...);
 

@@ -63,7 +63,16 @@ TEST(too_long_a_place_ends_in_dots)
     assert_non_null(strstr(w.text, " 2: "));
 }
 
-TESTS(RUN(returns_the_error_it_was_given), RUN(is_built_from_the_inside_out),
-      RUN(starts_empty), RUN(nobody_needs_to_ask), RUN(takes_its_own_text_as_an_argument),
-      RUN(too_long_a_text_ends_in_dots), RUN(a_text_that_just_fits_has_no_dots),
-      RUN(too_long_a_place_ends_in_dots))
+TEST(a_place_that_is_said_otherwise_is_dropped)
+{
+    why(&w, ERR_IO, "a:1: refused");
+    why_drop(&w, "a:2");
+    assert_string_equal(w.text, "a:1: refused");
+    why_drop(&w, "a:1");
+    assert_string_equal(w.text, "refused");
+}
+
+TESTS(RUN(a_place_that_is_said_otherwise_is_dropped), RUN(returns_the_error_it_was_given),
+      RUN(is_built_from_the_inside_out), RUN(starts_empty), RUN(nobody_needs_to_ask),
+      RUN(takes_its_own_text_as_an_argument), RUN(too_long_a_text_ends_in_dots),
+      RUN(a_text_that_just_fits_has_no_dots), RUN(too_long_a_place_ends_in_dots))
