@@ -208,6 +208,12 @@ static void follow_targets(struct dns_lookup *l, struct slice packet, unsigned p
     }
 }
 
+/* The QR bit (RFC 1035 4.1.1): c-ares 1.18 takes an echo of the question for an answer without records. */
+static bool is_question(struct slice packet)
+{
+    return packet.size > 2 && !(packet.base[2] & 0x80);
+}
+
 static void on_srv(void *owner, int status, int timeouts, unsigned char *bytes, int size)
 {
     struct dns_question *q = owner;
@@ -219,6 +225,8 @@ static void on_srv(void *owner, int status, int timeouts, unsigned char *bytes, 
     free(q);
     if (!l)
         return;
+    if (is_question(packet))
+        status = ARES_EBADRESP;
     note(l, error_of(status), "DNS", ares_strerror(status));
     l->pending++; /* until all that follows from it has been asked */
     if (status == ARES_SUCCESS && lowest_priority(packet, &priority))

@@ -22,7 +22,6 @@ ROUNDS = 3
 GROWTH_KIB = 1024  # of csidecar between the first round of a fault and the last: malloc's own to and fro
 SPARE_FDS = 2  # connections that are just coming or going
 TRIES = 3  # of what is measured: the machine is busy
-RECOVERY_S = 5  # over a heartbeat, for a request that was under way to be given up
 CREDENTIALS = re.compile(r"(?i)denied|credential|password|permission|authori[sz]|authenti|forbidden|not permitted")
 ADDRESS = re.compile(r"(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]):[1-9]\d*")
 NAMED = re.compile(r"registry\.\w*bad_\w+|\.bad_record|registry\.\w+_refused")
@@ -224,7 +223,7 @@ def hostile(bench):
 
 
 def limit_of(bench):
-    return (bench.kind.heartbeat_s + RECOVERY_S + bench.kind.sees_s) * FACTOR
+    return (bench.kind.heartbeat_s + bench.kind.recovers_s + bench.kind.sees_s) * FACTOR
 
 
 def recovered(bench, service, since):
@@ -340,7 +339,7 @@ def lost(bench):
         bench.until_seen("survivor", 5 + bench.kind.sees_s)
         bench.server.lose_all()
         begin = time.monotonic()
-        bench.until_got("survivor", bench.kind.heartbeat_s + RECOVERY_S)
+        bench.until_got("survivor", bench.kind.heartbeat_s + bench.kind.recovers_s)
         took = time.monotonic() - begin
     return "%.1f s, heartbeat %g s" % (took, bench.kind.heartbeat_s)
 
@@ -359,7 +358,7 @@ def outage(bench):
             bench.server.back()
             begin = time.monotonic()
             if bench.kind.writes:
-                bench.until_got("patient", bench.kind.heartbeat_s + RECOVERY_S)
+                bench.until_got("patient", bench.kind.heartbeat_s + bench.kind.recovers_s)
             took = time.monotonic() - begin
             late = bench.offer_late("late-outage")
             with bench.while_open(*late):

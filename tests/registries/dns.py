@@ -29,7 +29,8 @@ class Dns(Server):
         return [self.port]
 
     def start(self):
-        self.port, self.services, self.process, self.proxy = free_port(), {}, None, None
+        self.port, self.services, self.proxy = free_port(), {}, None
+        self.process = self.before = None
         self.exchange()
 
     def stop(self):
@@ -48,16 +49,16 @@ class Dns(Server):
         self.proxy.set("pass")
 
     def exchange(self):
-        before, self.own_port = self.process, free_port()
+        before, self.own_port = self.before, free_port()
         config = self.folder("data") / "dnsmasq.conf"
         config.write_text("\n".join(self.lines()) + "\n")
-        self.process = self.spawn(["dnsmasq", "--keep-in-foreground", "--conf-file=%s" % config], self.answers)
+        self.before, self.process = self.process, self.spawn(["dnsmasq", "--keep-in-foreground", "--conf-file=%s" % config], self.answers)
         if self.proxy:
             self.proxy.lead_to(self.own_port)
         else:
             self.proxy = FaultProxy(self.own_port, self.port, udp=True)
         if before:
-            before.kill()
+            before.kill()  # the one before the last: that may still have something to answer
 
     def lines(self):
         yield from ("port=%d" % self.own_port, "listen-address=127.0.0.1", "bind-interfaces", "no-resolv", "no-hosts",

@@ -164,7 +164,7 @@ class Datagrams(asyncio.DatagramProtocol):
     """The UDP side of a proxy."""
 
     def __init__(self, proxy):
-        self.proxy, self.clients = proxy, {}
+        self.proxy, self.clients, self.retired = proxy, {}, []
 
     def connection_made(self, transport):
         self.transport = transport
@@ -183,13 +183,15 @@ class Datagrams(asyncio.DatagramProtocol):
         await self.proxy.late()
         self.clients[client][0].sendto(data)
 
-    def forget_clients(self):
-        for transport, _ in self.clients.values():
-            transport.close()
+    def retire(self):
+        """What is under way is still answered; what comes goes to the new target."""
+        self.retired += self.clients.values()
         self.clients.clear()
 
     def end(self):
-        self.forget_clients()
+        self.retire()
+        for transport, _ in self.retired:
+            transport.close()
         self.transport.close()
 
 
@@ -229,7 +231,7 @@ class FaultProxy:
         self.target = target
         await self.end_all()
         if self.datagrams:
-            self.datagrams.forget_clients()
+            self.datagrams.retire()
 
     def close(self):
         self.set("refuse")

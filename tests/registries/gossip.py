@@ -149,6 +149,7 @@ def hostile_packets():
 class Gossip(Server):
     name = "gossip"
     udp = True
+    recovers_s = 12.0  # a suspicion that began in the fault may end after it, and is to be lived down
     ttl_s, heartbeat_s, sweep_s = 3, 1, 1.0
 
     @property
