@@ -25,7 +25,8 @@ static void remember(struct asking *a, const struct mdns_sighting *s,
     enum err e;
 
     why_init(&reason);
-    snprintf(id, sizeof(id), "%.*s", (int)s->id.size, s->id.base);
+    if (a->mdns->flavor == MDNS_MICRO || mdns_label(id, s->id))
+        snprintf(id, sizeof(id), "%.*s", (int)s->id.size, s->id.base);
     i.id = id;
     i.address = s->address;
     i.source = a->mdns->base.url.text;
@@ -40,11 +41,26 @@ static void remember(struct asking *a, const struct mdns_sighting *s,
     a->mdns->base.frame->add(a->watch, &i);
 }
 
+/* Not by a name that go-micro gave: nothing is checked but whose it is. */
+static void take_in_foreign(struct asking *a, const struct mdns_sighting *s)
+{
+    struct mdns_record record = {0};
+    enum err e = mdns_txt_pairs(&record.instance, s->data, &record.memory);
+
+    if (!e)
+        remember(a, s, &record);
+    mdns_record_fini(&record);
+}
+
 static void take_in(struct asking *a, const struct mdns_sighting *s)
 {
     struct mdns_record record;
     struct why reason;
 
+    if (a->mdns->flavor != MDNS_MICRO) {
+        take_in_foreign(a, s);
+        return;
+    }
     why_init(&reason);
     if (mdns_record_decode(&record, s->txt, &reason)) {
         complain(a, s, reason.text);
@@ -56,11 +72,24 @@ static void take_in(struct asking *a, const struct mdns_sighting *s)
     mdns_record_fini(&record);
 }
 
+/* DNS-SD asks for a type, and everybody of it answers. */
+static bool is_of_service(const struct asking *a, const struct mdns_sighting *s)
+{
+    char label[MDNS_LABEL_LIMIT + 1], service[MDNS_LABEL_LIMIT + 1];
+
+    if (a->mdns->flavor != MDNS_DNS_SD)
+        return true;
+    return !mdns_label(label, s->id) && mdns_service_of_label(service, label) &&
+           strcmp(service, a->watch->service) == 0;
+}
+
 static void see_instance(struct asking *a, struct mdns_sighting *s)
 {
     struct mdns_known *k = mdns_browse_find(&a->browse, s->id);
     struct why reason;
 
+    if (!is_of_service(a, s))
+        return;
     why_init(&reason);
     if (mdns_sighting_read(s, a->mdns, &reason))
         complain(a, s, reason.text);
@@ -76,7 +105,7 @@ static void see_name(struct asking *a, const struct mdns_sighting *s)
 
     if (k) {
         mdns_heard(a, k, s->srv->ttl);
-    } else if (!service_name_is_valid(s->id)) {
+    } else if (a->mdns->flavor == MDNS_MICRO && !service_name_is_valid(s->id)) {
         complain(a, s, "it lists a service whose name is none");
     } else if (mdns_browse_put(&a->browse, s->id, 0, &k) == ERR_OK) {
         a->changed = true;
@@ -146,11 +175,27 @@ static void doubt_name(struct mdns *m, const struct mdns_entry *srv)
 /* A list entry has neither announcement nor goodbye: others' news are a reason to ask for the names again. */
 static void hear_news(struct mdns *m, const struct mdns_entry *srv)
 {
-    if (!m->names)
+    if (!m->names || m->flavor != MDNS_MICRO)
         return;
     if (srv->ttl == 0)
         doubt_name(m, srv);
     mdns_ask_within(m->names, srv->ttl == 0 ? AFTER_GOODBYE_MS : AFTER_NEWS_MS);
+}
+
+/* "_services._dns-sd._udp.local." leads to "orders.local.": an app of Dapr's, if it is no type ("_http._tcp"). */
+static void see_type(struct mdns *m, const struct mdns_entry *ptr,
+                     const struct mdns_origin *from)
+{
+    struct slice target = mdns_name_slice(&ptr->target);
+    struct mdns_sighting s = {.srv = ptr, .from = from};
+
+    if (m->flavor != MDNS_DAPR || !m->names || ptr->type != MDNS_PTR ||
+        !slice_equals(mdns_name_slice(&ptr->name), m->names->question) ||
+        target.size <= strlen(m->domain) + 2)
+        return;
+    s.id = slice_first(target, target.size - strlen(m->domain) - 2);
+    if (service_name_is_valid(s.id) && ptr->ttl > 0)
+        see_name(m->names, &s);
 }
 
 static bool is_of_interest(const struct mdns_entry *e)
@@ -170,6 +215,8 @@ void mdns_hear(struct mdns *m, struct slice response, const struct mdns_origin *
 
     while (!e && seen < SIGHTINGS_LIMIT) {
         e = mdns_read(&r, &srv);
+        if (!e)
+            see_type(m, &srv, from);
         if (e || !is_of_interest(&srv))
             continue;
         seen++;

@@ -9,6 +9,7 @@
 #define DISCOVERY_MDNS_PARTS_H
 
 #include "discovery/mdns_browse.h"
+#include "discovery/mdns_foreign.h"
 #include "discovery/mdns_link.h"
 #include "discovery/mdns_packet.h"
 #include "discovery/mdns_record.h"
@@ -27,6 +28,8 @@ struct mdns_complaints {
 
 struct mdns {
     struct registry base;
+    int flavor;       /* enum mdns_flavor */
+    const char *type; /* of MDNS_DNS_SD */
     const char *domain;
     struct texts interfaces;
     struct texts sources;
@@ -98,13 +101,18 @@ void mdns_gone(struct asking *a, const char *id);
 /* mdns_hearing.c */
 void mdns_hear(struct mdns *m, struct slice response, const struct mdns_origin *from);
 
+/* Of a service, or with NULL of the names: what is asked for. */
+void mdns_question_name(const struct mdns *m, char out[MDNS_NAME_LIMIT + 1],
+                        const char *service);
+
 /* mdns_sighting.c: one instance as a packet shows it */
 struct mdns_sighting {
     struct slice packet;
     const struct mdns_entry *srv;
     const struct mdns_origin *from;
-    struct slice id;  /* the name without its service */
-    struct slice txt; /* its hex, in mdns.txt */
+    struct slice id;   /* the name without its service */
+    struct slice txt;  /* its strings as one, in mdns.txt */
+    struct slice data; /* the TXT as it stood */
     struct address address;
     uint32_t fingerprint; /* of address and TXT */
 };

@@ -105,19 +105,49 @@ static int compare(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Of DNS-SD instances are known, and several may be of one service. */
+static const char *name_of(const struct mdns *m, const struct mdns_known *k,
+                           struct memory *memory)
+{
+    char label[MDNS_LABEL_LIMIT + 1], service[MDNS_LABEL_LIMIT + 1];
+
+    if (m->flavor != MDNS_DNS_SD)
+        return k->id;
+    if (mdns_label(label, slice_of(k->id)) || !mdns_service_of_label(service, label))
+        return NULL;
+    return memory_copy(memory, slice_of(service));
+}
+
+static uint32_t without_repeats(const char **names, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (kept == 0 || strcmp(names[kept - 1], names[i]) != 0)
+            names[kept++] = names[i];
+    return kept;
+}
+
 static void deliver_names(struct asking *a)
 {
     struct registry *r = &a->mdns->base;
     const char **names = malloc((a->browse.known.count + 1) * sizeof(*names));
+    struct memory memory = {0};
     uint32_t count = 0;
 
     if (!names)
         return;
-    map_each(at, &a->browse.known) names[count++] = ((struct mdns_known *)at->value)->id;
+    map_each(at, &a->browse.known)
+    {
+        names[count] = name_of(a->mdns, at->value, &memory);
+        count += names[count] != NULL;
+    }
     qsort(names, count, sizeof(*names), compare);
+    count = without_repeats(names, count);
     a->delivered = true;
     a->changed = false;
     r->frame->names(r, names, count);
+    memory_free(&memory);
     free(names);
 }
 
@@ -225,7 +255,20 @@ static void asking_unlist(struct asking *a)
     }
 }
 
-static enum err asking_new(struct asking **out, struct mdns *m, const char *name,
+void mdns_question_name(const struct mdns *m, char out[MDNS_NAME_LIMIT + 1],
+                        const char *service)
+{
+    if (m->flavor == MDNS_DNS_SD)
+        snprintf(out, MDNS_NAME_LIMIT + 1, "%s.%s.", m->type, m->domain);
+    else if (service)
+        snprintf(out, MDNS_NAME_LIMIT + 1, "%s.%s.", service, m->domain);
+    else
+        snprintf(out, MDNS_NAME_LIMIT + 1, "%s.%s.",
+                 m->flavor == MDNS_DAPR ? "_services._dns-sd._udp" : "_services",
+                 m->domain);
+}
+
+static enum err asking_new(struct asking **out, struct mdns *m, const char *service,
                            struct registry_watch *w)
 {
     struct asking *a = calloc(1, sizeof(*a));
@@ -234,7 +277,7 @@ static enum err asking_new(struct asking **out, struct mdns *m, const char *name
         return ERR_NO_MEMORY;
     a->mdns = m;
     a->watch = w;
-    snprintf(a->name, sizeof(a->name), "%s.%s.", name, m->domain);
+    mdns_question_name(m, a->name, service);
     a->question = slice_of(a->name);
     timer_init(&a->ask, on_ask);
     timer_init(&a->collect, on_collect);
@@ -277,7 +320,7 @@ void mdns_unwatch(struct registry *r, struct registry_watch *w)
 
 enum err mdns_watch_names(struct registry *r)
 {
-    return asking_new(&mdns_of(r)->names, mdns_of(r), "_services", NULL);
+    return asking_new(&mdns_of(r)->names, mdns_of(r), NULL, NULL);
 }
 
 void mdns_unwatch_names(struct registry *r)

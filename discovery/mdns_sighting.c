@@ -10,6 +10,7 @@ static enum err read_txt(struct mdns_sighting *s, struct mdns *m,
     if (mdns_txt_join(entry->data, m->txt, &size))
         return why(w, ERR_BAD_RECORD, "its TXT is cut short");
     s->txt = slice_from(m->txt, size);
+    s->data = entry->data;
     return ERR_OK;
 }
 

@@ -4,9 +4,14 @@
 #include "discovery/mdns_parts.h"
 #include "sidecar/core/log.h"
 
+/* The order of enum mdns_flavor. */
+static const char *const flavors[] = {"micro", "dns-sd", "dapr", NULL};
+
 /* clang-format off */
 static const struct field options[] = {
-    TEXT(struct mdns, domain, "domain", "micro", "the last label of all names; go-micro's is micro"),
+    CHOICE(struct mdns, flavor, "flavor", "micro", flavors, "whose services: go-micro's; of a type of DNS-SD (Bonjour, Avahi); Dapr's. The last two are only looked up"),
+    TEXT(struct mdns, type, "type", "_http._tcp", "of DNS-SD"),
+    TEXT(struct mdns, domain, "domain", NULL, "the last label of all names: micro, or local where it is not go-micro's"),
     TEXTS(struct mdns, interfaces, "interfaces", NULL, "network interfaces to use; all, if none is named"),
     TEXTS(struct mdns, sources, "sources", "local",
           "who is believed: local (this host's networks), any, or networks such as 10.0.0.0/8"),
@@ -117,7 +122,9 @@ static enum err mdns_open(struct registry *r, struct why *w)
 
     list_init(&m->publishing);
     if (!m->domain)
-        m->domain = "micro";
+        m->domain = m->flavor == MDNS_MICRO ? "micro" : "local";
+    if (m->flavor != MDNS_MICRO)
+        r->abilities &= ~(unsigned)REGISTRY_WRITES;
     e = domain_check(m->domain, w);
     return e ? e : mdns_link_open(&m->link, &s, w);
 }
