@@ -52,13 +52,14 @@ LIB_discovery = discovery.a $(LIB_health)
 LIB_sidecar   = sidecar.a   $(LIB_discovery)
 LIB_bench     = $(LIB_transport)
 LIB_registries = $(LIB_discovery)
+LIB_live      = $(LIB_discovery)
 LAYERS        = core config transport health discovery sidecar
 
 HOT_OBJECTS = $O/sidecar/core/%.o $O/transport/%.o $(patsubst %,$O/sidecar/%.o,$(HOT))
 objects = $(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(wildcard $1/*.c))) $(patsubst %.proto,$O/generated/%.pb-c.o,$(wildcard $1/*.proto))
 
 .DEFAULT_GOAL := all
-.PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps show build-tests registry-tests fuzz-targets has-packages
+.PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps show build-tests registry-tests live-tests fuzz-targets has-packages
 
 all: $O/csidecar
 
@@ -138,6 +139,10 @@ build-tests: $(TESTS)
 # The conformance suite against the registries' servers: tests/registries/test_conformance_<name>.c.
 REGISTRY_TESTS := $(patsubst %.c,$O/%,$(wildcard tests/registries/test_conformance_*.c))
 registry-tests: $(REGISTRY_TESTS)
+
+# The same against registries that are somebody's, or too big to be built for each run: tests/live.
+LIVE_TESTS := $(patsubst %.c,$O/%,$(wildcard tests/live/test_conformance_*.c))
+live-tests: $(LIVE_TESTS)
 
 # Fuzz targets: tests/fuzz/fuzz_<what>.c, with clang and MODE=fuzz (tests/fuzz/run does it).
 FUZZERS := $(patsubst %.c,$O/%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -4,11 +4,8 @@
 static void answer(struct consul_call *c, enum err e)
 {
     c->running = false;
-    c->consul->heard = e && e != ERR_DENIED && e != ERR_NOT_FOUND
-                           ? c->consul->heard
-                           : loop_now(c->consul->base.loop);
-    if (e && !c->why.text[0])
-        why(&c->why, e, "%s", err_text(e));
+    if (e && !consul_call_why(c)->text[0])
+        why(consul_call_why(c), e, "%s", err_text(e));
     c->answered(c, e);
 }
 
@@ -21,6 +18,7 @@ static void on_turn(struct timer *t)
 
 static void answer_soon(struct consul_call *c, enum err e)
 {
+    why_init(consul_call_why(c));
     c->result = e;
     timer_start(&c->turn, consul_clock(c->consul), 0);
 }
@@ -37,10 +35,8 @@ static void on_answered(struct registry_call *http, enum err e)
         send_call(c);
         return;
     }
-    if (e)
-        c->why = http->http.why;
     if (e == ERR_DENIED) /* Consul's own words may be "ACL not found" */
-        why_in(&c->why, "%s", err_text(e));
+        why_in(consul_call_why(c), "%s", err_text(e));
     answer(c, e);
 }
 
@@ -99,7 +95,6 @@ void consul_call_start(struct consul_call *c)
 {
     c->running = true;
     c->retried = c->cancelled = false;
-    why_init(&c->why);
     send_call(c);
 }
 

@@ -53,9 +53,8 @@ struct consul_call {
     struct timer turn; /* of an answer that needs no call */
     bool running, retried, cancelled;
     enum err result;
-    struct why why;
     void *owner;
-    /* c->why tells of an error; c->http.http has the answer. */
+    /* c->http.http has the answer, and why it is none. */
     void (*answered)(struct consul_call *c, enum err e);
 };
 
@@ -68,6 +67,11 @@ void consul_call_cancel(struct consul_call *c);
 /* What the answer holds goes; it may be started again. */
 void consul_call_empty(struct consul_call *c);
 void consul_call_fini(struct consul_call *c);
+static inline struct why *consul_call_why(struct consul_call *c)
+{
+    return &c->http.http.why;
+}
+
 /* "?ns=..." or "?" alone: what every call says. More may follow, each with a '&' before it. */
 void consul_add_options(struct text *target, const struct consul *c);
 
@@ -102,6 +106,7 @@ struct consul_query {
     enum { QUERY_RESTS, QUERY_WAITS, QUERY_READS, QUERY_BLOCKS } state;
     enum authority authority; /* of what was taken last */
     bool busy, ending, restarting;
+    bool wary; /* to be read at once, and not held back */
 };
 
 void consul_query_start(struct consul_query *q, struct consul *c,
@@ -109,15 +114,15 @@ void consul_query_start(struct consul_query *q, struct consul *c,
 void consul_query_end(struct consul_query *q);
 /* All queries fail: nobody answers. */
 void consul_queries_fail(struct consul *c, enum err e, const struct why *w);
-/* Those that were asked of another server than the one that answers now are asked again. */
-void consul_queries_move(struct consul *c, unsigned server);
+/* What is held back by another server than this one (-1: by any) is asked for at once. */
+void consul_queries_look(struct consul *c, int server);
 
 /* --- consul_known.c --- */
 
+/* Zeroed: nothing is known. */
 struct consul_known {
-    struct list all; /* struct known */
-    struct map by_hash, by_id;
-    uint32_t count, stamp;
+    struct known **entries; /* in the order of the last answer */
+    uint32_t count;
 };
 
 /* What an answer changes. The texts are its own; `gone` are ids. */
@@ -128,7 +133,6 @@ struct consul_change {
     struct memory memory;
 };
 
-void consul_known_init(struct consul_known *k);
 /* ERR_BAD_RESPONSE, ERR_NO_MEMORY: then what is known is nothing. */
 enum err consul_known_take(struct consul_known *k, struct consul_change *change,
                            struct slice body, const char *service, struct consul *c);
@@ -163,7 +167,7 @@ struct consul {
     unsigned blocking, reading;
     unsigned blocking_limit; /* less, once the agent had too many connections */
     uint64_t crowded;        /* when that was */
-    uint64_t heard;          /* when it answered last */
+    uint64_t heard; /* when a query was answered last, by servers with a leader */
     struct consul_pulse pulse;
     struct list records; /* struct consul_record */
     struct consul_query *names;

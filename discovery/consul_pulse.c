@@ -10,32 +10,38 @@ static void beat_later(struct consul *c)
         timer_start(&c->pulse.timer, consul_clock(c), CONSUL_PULSE_MS);
 }
 
-static enum err read_leader(struct consul_call *call, struct why *w)
+static bool has_leader(struct slice body)
+{
+    return !slice_is(body, "\"\"");
+}
+
+/* Without a leader the servers still answer, and say that it is so: their lists are in doubt. */
+static void look_at_answer(struct consul *c, const struct consul_call *call)
 {
     struct slice body = slice_trim(text_slice(&call->http.http.body_in));
+    struct why w;
 
-    if (slice_is(body, "\"\""))
-        return why(w, ERR_UNAVAILABLE, "Consul has no leader");
+    why_init(&w);
     if (body.size < 2 || body.base[0] != '"')
-        return why(w, ERR_BAD_RESPONSE, "it does not answer as Consul does");
-    return ERR_OK;
+        consul_queries_fail(c, why(&w, ERR_BAD_RESPONSE, "this is not Consul"), &w);
+    else if (!has_leader(body))
+        consul_queries_look(c, -1);
+    else if (call->http.tried > 1)
+        consul_queries_look(c, (int)call->http.server);
 }
 
 static void on_answered(struct consul_call *call, enum err e)
 {
     struct consul *c = call->consul;
-    struct why w = call->why;
 
     if (c->closing) {
         consul_end_if_done(c);
         return;
     }
-    if (!e)
-        e = read_leader(call, &w);
     if (e)
-        consul_queries_fail(c, e, &w);
-    else if (call->http.tried > 1)
-        consul_queries_move(c, call->http.server);
+        consul_queries_fail(c, e, consul_call_why(call));
+    else
+        look_at_answer(c, call);
     consul_call_empty(call);
     beat_later(c);
 }

@@ -66,6 +66,7 @@ static void send_query(struct consul_query *q, int state)
     c->reading += state == QUERY_READS;
     q->call.timeout_ms =
         state == QUERY_BLOCKS ? c->wait_ms * 17 / 16 + SLACK_MS : CONSUL_CALL_MS;
+    q->wary = false;
     q->call.once = state == QUERY_BLOCKS;
     write_query(q);
     consul_call_start(&q->call);
@@ -82,7 +83,8 @@ static void read_next(struct consul *c)
 
 static bool may_block(const struct consul_query *q)
 {
-    return q->index && !q->lost && !q->failing && q->authority == LIST_CONFIRMED &&
+    return q->index && !q->lost && !q->failing && !q->wary &&
+           q->authority == LIST_CONFIRMED &&
            q->consul->blocking < q->consul->blocking_limit;
 }
 
@@ -222,6 +224,7 @@ static enum err take_answer(struct consul_query *q, uint64_t index, struct slice
         return e;
     q->index = index;
     q->authority = authority;
+    q->consul->heard = led ? now_of(q) : q->consul->heard;
     e = same ? ERR_OK : q->ops->take(q, body, authority, w);
     q->failing = q->failures = 0;
     return e;
@@ -280,7 +283,7 @@ static void on_answered(struct consul_call *call, enum err e)
     if (again && !q->ending)
         rest(q, 0);
     else if (e && !q->ending)
-        failing(q, e, &call->why);
+        failing(q, e, consul_call_why(call));
     else if (!q->ending)
         take(q);
     q->busy = false;
@@ -333,15 +336,15 @@ void consul_queries_fail(struct consul *c, enum err e, const struct why *w)
     }
 }
 
-void consul_queries_move(struct consul *c, unsigned server)
+void consul_queries_look(struct consul *c, int server)
 {
     list_each(at, after, &c->queries)
     {
         struct consul_query *q = container_of(at, struct consul_query, all);
 
-        if (!q->call.running || q->call.http.server == server || q->ending)
+        if (q->state != QUERY_BLOCKS || (int)q->call.http.server == server || q->ending)
             continue;
-        q->restarting = true;
+        q->restarting = q->wary = true;
         consul_call_cancel(&q->call);
     }
 }

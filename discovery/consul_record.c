@@ -60,12 +60,6 @@ static void record_done(struct consul_record *r, enum err e, const struct why *w
         record_free(r);
 }
 
-static void done_soon(struct consul_record *r, enum err e)
-{
-    r->call.why.text[0] = 0;
-    record_done(r, e, &r->call.why);
-}
-
 /* --- calls --- */
 
 static void begin_call(struct consul_record *r, enum step step, const char *path)
@@ -169,11 +163,10 @@ static bool next_server(struct consul_record *r)
 
 static void put_here(struct consul_record *r)
 {
-    enum err e;
+    enum err e = start_register(r);
 
-    e = start_register(r);
     if (e)
-        done_soon(r, e);
+        record_done(r, e, NULL);
     else
         r->where |= 1u << r->server;
 }
@@ -183,7 +176,7 @@ static void put_elsewhere(struct consul_record *r, enum err e)
     if (is_unreachable(e) && next_server(r))
         put_here(r);
     else
-        record_done(r, e, &r->call.why);
+        record_done(r, e, consul_call_why(&r->call));
 }
 
 /* The next of all that may have it. */
@@ -210,7 +203,7 @@ static void on_deregistered(struct consul_record *r, enum err e)
     r->found |= !e;
     if (e && e != ERR_NOT_FOUND && !r->found && !r->where) {
         r->where |= 1u << r->server;
-        record_done(r, e, &r->call.why);
+        record_done(r, e, consul_call_why(&r->call));
         return;
     }
     remove_next(r);
@@ -229,7 +222,7 @@ static void on_step(struct consul_record *r, enum err e)
         return;
     case STEP_MAINTENANCE:
         if (e)
-            record_done(r, e, &r->call.why);
+            record_done(r, e, consul_call_why(&r->call));
         else
             start_pass(r);
         return;
@@ -237,7 +230,7 @@ static void on_step(struct consul_record *r, enum err e)
         if (e && r->operation == OP_RENEW && is_unreachable(e))
             put_elsewhere(r, e);
         else
-            record_done(r, e, &r->call.why);
+            record_done(r, e, consul_call_why(&r->call));
         return;
     case STEP_DEREGISTER:
         on_deregistered(r, e);
@@ -279,7 +272,6 @@ static void begin(struct consul_record *r, enum operation operation)
     r->operation = operation;
     r->tried = 0;
     r->found = false;
-    why_init(&r->call.why);
 }
 
 enum err consul_put(struct registry *registry, struct registry_lease *handle)

@@ -103,7 +103,6 @@ enum err consul_watch(struct registry *r, struct registry_watch *watch)
         return ERR_NO_MEMORY;
     w->watch = watch;
     watch->backend = w;
-    consul_known_init(&w->known);
     consul_query_start(&w->query, c, &service_ops);
     return ERR_OK;
 }

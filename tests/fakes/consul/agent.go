@@ -55,6 +55,10 @@ func (c *checkRequest) kind() string {
 	return ""
 }
 
+func (c *checkRequest) isEmpty() bool {
+	return c.kind() == "" && c.Interval == 0 && c.CheckID == "" && c.Name == "" && len(c.Args) == 0
+}
+
 func (c *checkRequest) fault() string {
 	if c.kind() == "" {
 		return "Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks"
@@ -184,7 +188,7 @@ func (a *api) register(_ http.ResponseWriter, r *http.Request, _ string) (any, e
 	if err := decode(r, &q); err != nil {
 		return nil, err
 	}
-	if q.Check != nil {
+	if q.Check != nil && !q.Check.isEmpty() {
 		q.Checks = append([]*checkRequest{q.Check}, q.Checks...)
 	}
 	if text := q.fault(); text != "" {

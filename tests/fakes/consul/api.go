@@ -69,7 +69,7 @@ func (a *api) handler() http.Handler {
 	add("GET", "/v1/status/peers", a.statusPeers)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(404)
-		fmt.Fprint(w, "Invalid URL path: not a recognized HTTP API endpoint")
+		fmt.Fprintln(w, "Invalid URL path: not a recognized HTTP API endpoint")
 	})
 	return mux
 }
@@ -78,9 +78,7 @@ func (a *api) wrap(method, path string, f route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a.requests.Add(1)
 		time.Sleep(time.Duration(a.latency.Load()))
-		if a.acl.on {
-			w.Header().Set("X-Consul-Default-Acl-Policy", "deny")
-		}
+		w.Header().Set("X-Consul-Default-ACL-Policy", map[bool]string{true: "deny", false: "allow"}[a.acl.on])
 		if r.Method != method {
 			w.Header().Set("Allow", "OPTIONS,"+method)
 			fail(w, failure{405, "method " + r.Method + " not allowed"})
@@ -157,9 +155,9 @@ func (a *api) query(r *http.Request) (q query, err error) {
 	if dc := v.Get("dc"); dc != "" && dc != a.store.dc {
 		return q, failure{500, "No path to datacenter"}
 	}
-	for _, ent := range []string{"ns", "partition"} {
-		if at := v.Get(ent); at != "" && at != "default" {
-			return q, failure{400, fmt.Sprintf("Invalid query parameter: %q - is a Consul Enterprise feature", ent)}
+	for option, what := range map[string]string{"ns": "Namespaces", "partition": "Partitions"} {
+		if at := v.Get(option); at != "" && at != "default" {
+			return q, failure{400, fmt.Sprintf("Invalid query parameter: %q - %s are a Consul Enterprise feature", option, what)}
 		}
 	}
 	if v.Get("filter") != "" {
@@ -205,6 +203,7 @@ func (a *api) block(w http.ResponseWriter, r *http.Request, look func() (uint64,
 	head.Set("X-Consul-Index", strconv.FormatUint(index, 10))
 	head.Set("X-Consul-KnownLeader", strconv.FormatBool(a.store.leader))
 	head.Set("X-Consul-LastContact", "0")
+	head.Set("X-Consul-Query-Backend", "blocking-query")
 	head.Set("X-Consul-Effective-Consistency", map[bool]string{true: "stale", false: "leader"}[q.stale])
 	return nil
 }

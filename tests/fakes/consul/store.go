@@ -286,7 +286,10 @@ func (i *instance) allChecks() []*check {
 	for _, c := range i.checks {
 		all = append(all, c)
 	}
-	sort.Slice(all, func(a, b int) bool { return all[a].CheckID < all[b].CheckID })
+	sort.Slice(all, func(a, b int) bool { // the node's first
+		x, y := all[a], all[b]
+		return x.ServiceID < y.ServiceID || x.ServiceID == y.ServiceID && x.CheckID < y.CheckID
+	})
 	return all
 }
 

@@ -1,0 +1,11 @@
+#include "tests/lib/discovery/served.h"
+static const struct conformance consul = {
+    .name = "conformance: consul (real)",
+    .ttl_ms = 1000,
+    .patience_ms = 15 * 1000,
+    SERVED,
+};
+int main(void)
+{
+    return served_conformance("consul_live", &consul);
+}
