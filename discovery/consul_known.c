@@ -6,7 +6,10 @@
 
 #include "discovery/consul_parts.h"
 
-enum { WINDOW = 64 }; /* so many that are gone are looked beyond */
+enum {
+    WINDOW = 64, /* so many that are gone are looked beyond */
+    SECOND_LIMIT = 2 * INSTANCE_ID_LIMIT + 2
+};
 
 struct known {
     uint64_t hash;
@@ -169,10 +172,10 @@ static enum err place(struct taking *t, const struct fresh *f, struct known *ent
 }
 
 /* An id is unique on its node only. Whoever comes second is called ID@NODE. */
-static void second_name(char out[2 * INSTANCE_ID_LIMIT + 2], const struct fresh *f)
+static void second_name(char out[SECOND_LIMIT], const struct fresh *f)
 {
-    snprintf(out, 2 * INSTANCE_ID_LIMIT + 2, "%.*s@%.*s", INSTANCE_ID_LIMIT,
-             f->entry.instance.id, INSTANCE_ID_LIMIT, f->entry.node);
+    snprintf(out, SECOND_LIMIT, "%s@%.*s", f->entry.instance.id, INSTANCE_ID_LIMIT,
+             f->entry.node);
 }
 
 static struct known *find_id(const struct taking *t, const char *id)
@@ -182,7 +185,7 @@ static struct known *find_id(const struct taking *t, const char *id)
 
 static struct known *find_own(const struct taking *t, const struct fresh *f)
 {
-    char second[2 * INSTANCE_ID_LIMIT + 2];
+    char second[SECOND_LIMIT];
     struct known *entry = find_id(t, f->entry.instance.id);
 
     if (entry && strcmp(entry->node_name, f->entry.node) == 0)
@@ -223,9 +226,22 @@ static enum err place_new(struct taking *t, const struct fresh *f, const char *i
     return place(t, f, entry);
 }
 
-static enum err place_newcomer(struct taking *t, const struct fresh *f)
+/* With the node's name behind its id it may be too long, or the like. */
+static void check_second(const struct taking *t, struct fresh *f, const char *second)
 {
-    char second[2 * INSTANCE_ID_LIMIT + 2];
+    struct instance i = f->entry.instance;
+    struct why w;
+
+    why_init(&w);
+    i.id = second;
+    f->is_bad = instance_check(&i, &w) != ERR_OK;
+    if (f->is_bad)
+        consul_complain(t->consul, t->service, slice_of(second), w.text);
+}
+
+static enum err place_newcomer(struct taking *t, struct fresh *f)
+{
+    char second[SECOND_LIMIT];
     struct known *other;
 
     if (f->is_bad)
@@ -234,7 +250,8 @@ static enum err place_newcomer(struct taking *t, const struct fresh *f)
     if (!other || !other->seen)
         return place_new(t, f, f->entry.instance.id);
     second_name(second, f);
-    return place_new(t, f, second);
+    check_second(t, f, second);
+    return place_new(t, f, f->is_bad ? "" : second);
 }
 
 static enum err place_newcomers(struct taking *t)

@@ -14,7 +14,7 @@ from scenario.apps import App
 from scenario.cli import csidecar
 from scenario.lib import Sidecar, eventually
 
-from .base import ROOT, Server, popen
+from .base import ROOT, Server, accepts, popen
 from .consul import Consul, ConsulWithoutTokens
 
 TTL_S = 3
@@ -100,7 +100,9 @@ def sidecar(tmp_path, app):
             settings |= {"app": {"port": app.port, "health": {"first_interval": "50ms"}}, "version": "1.2.3",
                          "metadata": {"zone": "eu-1", "dotted.key": "x"}}
         started.append(Sidecar(folder, settings))
-        return started[-1].start()
+        started[-1].start()
+        eventually(lambda: accepts(started[-1].admin_port), "its admin port", 10)
+        return started[-1]
 
     yield start
     for each in started:
