@@ -42,7 +42,8 @@ bool mdns_service_of_label(char out[MDNS_LABEL_LIMIT + 1], const char *label)
     memcpy(out, label, size);
     out[size] = '\0';
     for (size_t i = 0; i < size; i++)
-        if (!service_name_is_valid(slice_from(out + i, 1)) && (i == 0 || !strchr("._", out[i])))
+        if (!service_name_is_valid(slice_from(out + i, 1)) &&
+            (i == 0 || !strchr("._", out[i])))
             out[i] = '-';
     return service_name_is_valid(slice_of(out));
 }
