@@ -1,10 +1,12 @@
 #include "tests/lib/discovery/served.h"
+
 static const struct conformance consul = {
-    .name = "conformance: consul (real)",
+    .name = "conformance: consul, the real one",
     .ttl_ms = 1000,
     .patience_ms = 15 * 1000,
     SERVED,
 };
+
 int main(void)
 {
     return served_conformance("consul_live", &consul);
