@@ -2,7 +2,9 @@
 
 import json
 
-from scenario.lib import Sidecar, eventually
+from scenario.lib import eventually
+
+from .bench import Beside
 
 TTL_S, HEARTBEAT_S = 3, 1
 
@@ -19,7 +21,7 @@ def settings(url, port=None, name=None, registry=None, **more):
 
 def start(folder, *arguments, **more):
     folder.mkdir()
-    return Sidecar(folder, settings(*arguments, **more)).start()
+    return Beside(folder, settings(*arguments, **more)).start()
 
 
 def sees(sidecar, service):

@@ -15,15 +15,14 @@ import urllib.request
 
 import pytest
 from py_eureka_client import eureka_client
-from scenario.apps import App
 from scenario.cli import csidecar
-from scenario.lib import Sidecar, eventually
+from scenario.lib import eventually
 
+from .beside import TTL_S, sees, until_seen
 from .eureka import Eureka
 
 # Of py_eureka_client's own.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
-TTL_S = 4
 POLL = "poll=200ms"
 
 
@@ -44,43 +43,6 @@ def started():
 def server(started):
     started.fresh()
     return started
-
-
-@pytest.fixture(scope="module")
-def app():
-    app = App()
-    yield app
-    app.stop()
-
-
-@pytest.fixture
-def sidecar(tmp_path, app):
-    """sidecar(url, name, ...): beside the app when it has a name."""
-    running = []
-
-    def start(url, name=None, **more):
-        folder = tmp_path / ("sidecar%d" % len(running))
-        folder.mkdir()
-        settings = {"name": name or "nobody", "state": {"max_age": "0s"}, "advertise": "127.0.0.1", "version": "1.2",
-                    "registry": {"url": url, "ttl": "%ds" % TTL_S, "heartbeat": "1s"}, **more}
-        if name:
-            settings |= {"app": {"port": app.port, "health": {"first_interval": "50ms"}}, "metadata": {"zone": "eu-1"}}
-        running.append(Sidecar(folder, settings))
-        return running[-1].start()
-
-    yield start
-    for each in running:
-        each.stop()
-
-
-def sees(sidecar, service):
-    status, body = sidecar.admin("/services/" + service)
-    return json.loads(body)["instances"] if status == 200 else []
-
-
-def until_seen(sidecar, service, count=1):
-    eventually(lambda: len(sees(sidecar, service)) == count, "%d of %s" % (count, service), 15)
-    return sees(sidecar, service)
 
 
 def until_registered(server, app, count=1):
@@ -129,7 +91,7 @@ def test_the_record_is_what_springs_clients_expect(server, sidecar, app):
     [record] = until_registered(server, "users")
     assert (record["ipAddr"], record["port"]["$"], record["status"]) == ("127.0.0.1", app.port, "UP"), record
     assert record["hostName"] == "127.0.0.1" and record["vipAddress"] == "users", record
-    assert (record["metadata"]["version"], record["metadata"]["zone"]) == ("1.2", "eu-1"), record
+    assert (record["metadata"]["version"], record["metadata"]["zone"]) == ("1.2.3", "eu-1"), record
 
 
 def test_a_record_that_was_removed_is_back_within_a_heartbeat(server, sidecar):
@@ -158,7 +120,7 @@ def test_it_is_renewed_past_its_ttl_and_gone_after_a_kill(server, sidecar):
 
 @pytest.mark.sanitized
 def test_micros_record_is_what_go_micros_plugin_reads(server, sidecar, app):
-    ours = sidecar(server.url + "&flavor=micro", "users")
+    ours = sidecar(server.url + "&flavor=micro", "users", version="1.2")
     [record] = until_registered(server, "users")
     address = "127.0.0.1:%d" % app.port
     assert record["ipAddr"] == record["hostName"] == record["vipAddress"] == address, record

@@ -9,15 +9,14 @@ import subprocess
 import time
 
 import pytest
-from scenario.apps import App
 from scenario.cli import csidecar
 from scenario.lib import eventually
 
+from . import beside
 from .base import Server, free_port
-from .bench import Beside
+from .beside import TTL_S, sees
 from .gossip import KEY, SERVICE, Peer
 
-TTL_S = 3
 RING_S = 20  # until all know all, and until somebody is dead: suspicion takes 4 s and more
 AWAY_S = 15
 
@@ -59,44 +58,11 @@ def ring(request):
 of_all_times = pytest.mark.parametrize("ring", ["peer", "peer-today"], indirect=True)
 
 
-@pytest.fixture(scope="module")
-def app():
-    app = App()
-    yield app
-    app.stop()
-
-
-@pytest.fixture
-def sidecar(tmp_path, app):
-    """sidecar(url, name, ...): beside the app when it has a name."""
-    started = []
-
-    def start(url, name=None, registry=None, **more):
-        folder = tmp_path / ("sidecar%d" % len(started))
-        folder.mkdir()
-        settings = {"name": name or "nobody", "state": {"max_age": "0s"}, "advertise": "127.0.0.1", **more,
-                    "registry": {"url": url, "ttl": "%ds" % TTL_S, "heartbeat": "1s", **(registry or {})}}
-        if name:
-            settings |= {"app": {"port": app.port, "health": {"first_interval": "50ms"}}, "version": "1.2.3",
-                         "metadata": {"zone": "eu-1"}, **more}
-        started.append(Beside(folder, settings))
-        return started[-1].start()
-
-    yield start
-    for each in started:
-        each.stop()
-
-
 def greeter(ident="greeter-1", address="127.0.0.1:1", **metadata):
     endpoint = {"name": "Greeter.Hello", "metadata": {},
                 "request": {"name": "Request", "type": "Request", "values": None}, "response": None}
     node = {"id": ident, "address": address, "metadata": {"protocol": "grpc", **metadata}}
     return dict(SERVICE, name="greeter", version="2.0", endpoints=[endpoint], nodes=[node])
-
-
-def sees(sidecar, service):
-    status, body = sidecar.admin("/services/" + service)
-    return json.loads(body)["instances"] if status == 200 else []
 
 
 def registry(sidecar):
@@ -105,8 +71,7 @@ def registry(sidecar):
 
 
 def until_seen(sidecar, service, count=1, patience=RING_S):
-    eventually(lambda: len(sees(sidecar, service)) == count, "%d of %s" % (count, service), patience)
-    return sees(sidecar, service)
+    return beside.until_seen(sidecar, service, count, patience)
 
 
 def until_gone(sidecar, service, patience=RING_S):

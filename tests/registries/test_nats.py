@@ -8,14 +8,13 @@ import subprocess
 
 import nats as nats_client
 import pytest
-from scenario.apps import App
 from scenario.cli import csidecar
-from scenario.lib import Sidecar, eventually
+from scenario.lib import eventually
 
 from .base import Server, accepts, free_port, wait_until
+from .beside import TTL_S, sees, until_seen
 from .nats import QUERY, WATCH, Nats, NatsServer, record
 
-TTL_S = 3
 COLLECTED_S = 0.3  # go-micro waits for 0.1 s
 
 
@@ -68,44 +67,6 @@ def configured(text):
 def server():
     with Nats() as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def app():
-    app = App()
-    yield app
-    app.stop()
-
-
-@pytest.fixture
-def sidecar(tmp_path, app):
-    """sidecar(url, name, ...): beside the app when it has a name."""
-    started = []
-
-    def start(url, name=None, registry=None, **more):
-        folder = tmp_path / ("sidecar%d" % len(started))
-        folder.mkdir()
-        settings = {"name": name or "nobody", "state": {"max_age": "0s"}, "advertise": "127.0.0.1", **more,
-                    "registry": {"url": url, "ttl": "%ds" % TTL_S, "heartbeat": "1s", **(registry or {})}}
-        if name:
-            settings |= {"app": {"port": app.port, "health": {"first_interval": "50ms"}}, "version": "1.2.3",
-                         "metadata": {"zone": "eu-1"}}
-        started.append(Sidecar(folder, settings))
-        return started[-1].start()
-
-    yield start
-    for each in started:
-        each.stop()
-
-
-def sees(sidecar, service):
-    status, body = sidecar.admin("/services/" + service)
-    return json.loads(body)["instances"] if status == 200 else []
-
-
-def until_seen(sidecar, service, count=1, patience=10):
-    eventually(lambda: len(sees(sidecar, service)) == count, "%d of %s" % (count, service), patience)
-    return sees(sidecar, service)
 
 
 # ---- a real client ----
