@@ -330,9 +330,7 @@ void consul_records_close(struct consul *c)
     {
         struct consul_record *r = container_of(at, struct consul_record, all);
 
-        if (r->handle)
-            r->handle->backend = NULL;
-        r->handle = NULL;
+        r->handle = NULL; /* which may have gone: its owner gave up on a removal */
         if (r->call.running)
             consul_call_cancel(&r->call);
         else

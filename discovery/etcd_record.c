@@ -310,9 +310,7 @@ void etcd_records_close(struct etcd *e)
     {
         struct etcd_record *r = container_of(at, struct etcd_record, all);
 
-        if (r->handle)
-            r->handle->backend = NULL;
-        r->handle = NULL;
+        r->handle = NULL; /* which may have gone: its owner gave up on a removal */
         if (r->call.running)
             etcd_call_cancel(&r->call);
         else

@@ -16,7 +16,8 @@
  *   - put, renew and remove return ERR_LATER and answer with lease_done() exactly once each, unless close
  *     came first or they returned an error at once. One operation per lease at a time; the frame waits.
  *   - After a remove, after ERR_NOT_FOUND, and after a put that failed with nothing published before, the backend
- *     has let go of the lease: its memory goes then.
+ *     has let go of the lease: its memory goes then. After a remove that failed the frame may let go without another
+ *     word: close() does not touch leases.
  *   - remove of a lease that was never put here takes out the record of that service and id, whoever put it, where the
  *     registry lets us; ERR_NOT_FOUND when there is none, ERR_UNSUPPORTED when only its owner can.
  *   - failed() ends that watch: the frame calls unwatch() from inside it, backs off and watches again. It

@@ -370,5 +370,10 @@ enum err zookeeper_remove(struct registry *registry, struct registry_lease *hand
 void zookeeper_records_close(struct zookeeper *z)
 {
     list_each(at, after, &z->records)
-        let_go(container_of(at, struct zookeeper_record, node));
+    {
+        struct zookeeper_record *r = container_of(at, struct zookeeper_record, node);
+
+        r->handle = NULL; /* which may have gone: its owner gave up on a removal */
+        let_go(r);
+    }
 }

@@ -114,6 +114,7 @@ int cli_direct_open(struct cli *c, struct direct **out)
     if (!open_all(c, d, &w))
         return CLI_DONE;
     cli_direct_close(d);
+    loop_run(&c->loop); /* what could be opened closes in its own time */
     *out = NULL;
     return cli_fail(CLI_USAGE, "%s", w.text);
 }

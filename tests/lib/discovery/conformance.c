@@ -762,6 +762,22 @@ TEST(closes_in_the_middle_of_everything)
     party_close(&other);
 }
 
+/* Who gives up on a removal frees the lease; only the registry's end follows. */
+TEST(a_lease_whose_removal_failed_may_go_before_the_registry)
+{
+    struct publisher *gone;
+
+    NEEDS(can_write() && suite->go_away);
+    gone = calloc(1, sizeof *gone);
+    publish(gone, "orders", "orders-1", "127.0.0.1:5001");
+    suite->go_away();
+    (void)withdraw(gone);
+    list_remove(&gone->lease.node);
+    free(gone);
+    party_close(&other);
+    suite->come_back();
+}
+
 TEST(many_instances_are_many)
 {
     enum { MANY = 40 };
@@ -815,6 +831,7 @@ int conformance_run(const struct conformance *c)
         CASE(lists_no_names_where_there_are_none),
         CASE(hostile_records_are_skipped_and_harm_nobody),
         CASE(closes_in_the_middle_of_everything),
+        CASE(a_lease_whose_removal_failed_may_go_before_the_registry),
         CASE(many_instances_are_many),
     };
 
