@@ -10,9 +10,9 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "discovery/local_folder.h"
 #include "discovery/micro_service.h"
 #include "sidecar/admin_kept.h"
 #include "sidecar/admin_micro.h"
@@ -282,15 +282,18 @@ static void on_request(struct http_server *server, struct http_request *q)
 
 /* ---- life: a socket that only the workers of this process know ---- */
 
+/* The folder must be ours alone: who can write there could take our place. */
 static enum err listen_on(struct admin *a, struct why *w)
 {
     const char *dir = a->control->sources.catalog.environment.runtime_dir;
     char path[PATH_MAX];
-    int fd;
-    enum err e;
+    int folder, fd;
+    enum err e = local_folder_open(&folder, dir, w);
 
+    if (e)
+        return e;
+    close(folder);
     snprintf(path, sizeof(path), "unix:%s/micro-%d.sock", dir, (int)getpid());
-    mkdir(dir, 0700);
     e = address_parse(&a->micro_address, slice_of(path), 0, w);
     if (!e)
         e = listener_bind(&a->micro_address, false, &fd, w);
@@ -319,7 +322,8 @@ struct instance_list *admin_micro_list(struct admin *a)
     if (!a->micro_open && !a->closing && open_server(a, &w))
         log_error("micro.unavailable", "reason=\"%s\"", w.text);
     self.address = a->micro_address;
-    list = instance_list_new(MICRO_SERVICE, &self, a->micro.listeners.next ? 1 : 0);
+    list =
+        instance_list_new(MICRO_SERVICE, &self, list_empty(&a->micro.listeners) ? 0 : 1);
     if (list)
         list->known = list->answered = true;
     return list;

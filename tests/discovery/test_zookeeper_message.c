@@ -32,8 +32,9 @@ TEST(a_greeting_asks_for_a_session)
     struct zookeeper_session s = {.timeout_ms = 6000};
 
     zookeeper_write_connect(&out, &s);
-    is_written(BYTES("\0\0\0\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x17\x70\0\0\0\0\0\0\0\0\0\0\0\x10"
-                     "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+    is_written(
+        BYTES("\0\0\0\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x17\x70\0\0\0\0\0\0\0\0\0\0\0\x10"
+              "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
 }
 
 TEST(a_ping_and_a_goodbye_are_headers_alone)
@@ -55,8 +56,10 @@ TEST(a_create_has_path_data_rights_and_flags)
     zookeeper_write_acl(&payload, ZOOKEEPER_OPEN);
     zookeeper_write_int(&payload, 0);
     zookeeper_write_request(&out, 1, ZOOKEEPER_CREATE, text_slice(&payload));
-    is_written(BYTES("\0\0\0\x3e\0\0\0\1\0\0\0\1\0\0\0\x0f/micro-registry\0\0\0\0\0\0\0\1\0\0\0\x1f"
-                     "\0\0\0\x05world\0\0\0\x06" "anyone\0\0\0\0"));
+    is_written(BYTES(
+        "\0\0\0\x3e\0\0\0\1\0\0\0\1\0\0\0\x0f/micro-registry\0\0\0\0\0\0\0\1\0\0\0\x1f"
+        "\0\0\0\x05world\0\0\0\x06"
+        "anyone\0\0\0\0"));
     text_fini(&payload);
 }
 
@@ -64,10 +67,11 @@ TEST(a_greeting_is_answered)
 {
     struct zookeeper_session s = {0};
 
-    assert_int_equal(zookeeper_read_connect(BYTES("\0\0\0\0\0\0\x17\x70\0\0\0\0\0\0\0\x4d\0\0\0\x10"
-                                                  "0123456789abcdef\0"),
-                                            &s),
-                     ERR_OK);
+    assert_int_equal(
+        zookeeper_read_connect(BYTES("\0\0\0\0\0\0\x17\x70\0\0\0\0\0\0\0\x4d\0\0\0\x10"
+                                     "0123456789abcdef\0"),
+                               &s),
+        ERR_OK);
     assert_int_equal(s.timeout_ms, 6000);
     assert_int_equal(s.id, 77);
     assert_memory_equal(s.password, "0123456789abcdef", 16);
@@ -77,14 +81,16 @@ TEST(a_session_that_has_expired_has_no_timeout)
 {
     struct zookeeper_session s = {.id = 77};
 
-    assert_int_equal(zookeeper_read_connect(BYTES("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x4d\0\0\0\0\0"), &s),
-                     ERR_OK);
+    assert_int_equal(
+        zookeeper_read_connect(BYTES("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x4d\0\0\0\0\0"), &s),
+        ERR_OK);
     assert_int_equal(s.id, 0);
 }
 
 TEST(frames_are_found_when_they_are_whole)
 {
-    struct slice frame, all = BYTES("\0\0\0\x04" "abcd\0\0");
+    struct slice frame, all = BYTES("\0\0\0\x04"
+                                    "abcd\0\0");
 
     for (size_t size = 0; size < 8; size++)
         assert_int_equal(zookeeper_frame(slice_first(all, size), &frame), ERR_LATER);
@@ -103,7 +109,8 @@ TEST(lengths_that_cannot_be_are_refused)
 
 TEST(a_reader_fails_for_good_at_the_end_of_its_frame)
 {
-    struct zookeeper_reader r = {.rest = BYTES("\0\0\0\x05" "abc")};
+    struct zookeeper_reader r = {.rest = BYTES("\0\0\0\x05"
+                                               "abc")};
 
     assert_int_equal(zookeeper_read_buffer(&r).size, 0);
     assert_true(r.failed);
@@ -120,7 +127,8 @@ TEST(no_buffer_is_an_empty_one)
     assert_false(r.failed);
 }
 
-TESTS(RUN_WITH(a_greeting_asks_for_a_session), RUN_WITH(a_ping_and_a_goodbye_are_headers_alone),
+TESTS(RUN_WITH(a_greeting_asks_for_a_session),
+      RUN_WITH(a_ping_and_a_goodbye_are_headers_alone),
       RUN_WITH(a_create_has_path_data_rights_and_flags), RUN_WITH(a_greeting_is_answered),
       RUN_WITH(a_session_that_has_expired_has_no_timeout),
       RUN_WITH(frames_are_found_when_they_are_whole),

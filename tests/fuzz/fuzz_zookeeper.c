@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void is_inside(struct slice part, struct slice whole)
 {
-    if (part.size > 0 && (part.base < whole.base || part.base + part.size > whole.base + whole.size))
+    if (part.size > 0 &&
+        (part.base < whole.base || part.base + part.size > whole.base + whole.size))
         abort();
 }
 

@@ -141,3 +141,13 @@ def test_without_compat_it_is_a_service_like_any_other(sidecar, upstream):
     s = sidecar({"services": {}}, registry=upstream())
     assert s.get("/registry").status == 200
     assert s.get("/registry")["csidecar-instance"] != "_micro"
+
+
+def test_a_folder_open_to_others_is_not_listened_in(sidecar, tmp_path):
+    folder = tmp_path / "open"
+    (folder / "csidecar").mkdir(parents=True)
+    (folder / "csidecar").chmod(0o777)
+    s = sidecar({**MICRO, "registry": {"url": "static:"}}, environment={"XDG_RUNTIME_DIR": str(folder)})
+    assert s.get("/registry").status == 503
+    s.wait_for_log("micro.unavailable")
+    assert "must be 0700" in s.log()
