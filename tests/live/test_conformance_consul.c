@@ -2,7 +2,7 @@
 
 static const struct conformance consul = {
     .name = "conformance: consul, the real one",
-    .ttl_ms = 1000,
+    .ttl_ms = 3000, /* it writes to a disk before the first look */
     .patience_ms = 15 * 1000,
     SERVED,
 };

@@ -8,10 +8,18 @@ import urllib.parse
 import urllib.request
 
 from .base import ROOT, Server, ServerError, free_ports
+from .consul import bomb
 
 PROGRAM = ROOT / "build/live/consul"
 ADDRESS = os.environ.get("CONSUL_HTTP_ADDR", "")
 TOKEN = os.environ.get("CONSUL_HTTP_TOKEN", "")
+
+# What even Consul itself takes into its catalog.
+HOSTILE = [
+    {"Port": 0}, {"Port": 70000}, {"Port": -1}, {"Address": "nowhere.example"}, {"Address": "[::1"}, {"ID": "x" * 300}, {"ID": "line\nfeed"},
+    {"Tags": [bomb()]}, {"Tags": ["v-" + b"x".hex() * 1000]}, {"Tags": ["t", "e", "v", "", "t-", "e=", "t-shirt", "e-mail", "v-8"]},
+    {"Tags": ["x" * 300000]}, {"Meta": {"k%d" % n: "v" * 500 for n in range(64)}}, {"Weights": {"Passing": 0, "Warning": 0}},
+]
 
 
 class Api:
@@ -87,6 +95,18 @@ class Agent(Api, Server):
 
     def fresh(self):
         self.empty()
+        self.call("PUT", "catalog/deregister", {"Node": "stranger"})
+
+    def hostile(self, n, service):
+        if n >= len(HOSTILE):
+            return False
+        record = {"ID": "hostile-%d" % n, "Service": service, "Address": "127.0.0.1", "Port": 1, **HOSTILE[n]}
+        try:
+            self.call("PUT", "catalog/register", {"Node": "stranger", "Address": "10.9.9.9", "Service": record})
+        except urllib.error.HTTPError as e:
+            if e.code not in (400, 500):  # it does refuse some, in this version or another
+                raise
+        return True
 
 
 class Given(Api, Server):
