@@ -131,11 +131,13 @@ static uint64_t wait_of(const struct watched *w, unsigned count)
 static void on_answered(struct dns_lookup *l, enum err e)
 {
     struct watched *w = l->owner;
+    struct why reason;
     unsigned count;
 
     if (e && e != ERR_NOT_FOUND) {
-        why_in(&l->why, "%s", w->name);
-        w->dns->registry.frame->failed(w->watch, e, &l->why); /* and it is gone */
+        reason = l->why;
+        why_in(&reason, "%s", w->name);
+        w->dns->registry.frame->failed(w->watch, e, &reason); /* and it is gone */
         return;
     }
     count = without_repeats(l->targets, l->count);

@@ -4,6 +4,7 @@ It keeps nothing when it ends, so it is away behind a proxy that refuses, and lo
 """
 
 import base64
+import contextlib
 import json
 import urllib.error
 import urllib.parse
@@ -100,11 +101,19 @@ class Eureka(Server):
         self.run()
 
     def fresh(self):
-        """Everything deregisters; what a test before had set aside is forgotten with it."""
-        for app in self.apps():
+        """Everything deregisters, again until nothing is left; what can't be taken out by its id goes with a restart."""
+        try:
+            wait_until(self.empties, "the server to be empty", 10)
+        except ServerError:
+            self.lose_all()
+
+    def empties(self):
+        apps = self.apps()
+        for app in apps:
             for instance in app["instance"]:
-                self.ask("DELETE", "/apps/%s/%s" % (app["name"], urllib.parse.quote(instance["instanceId"])))
-        wait_until(lambda: not self.apps(), "the server to be empty", 10)
+                with contextlib.suppress(urllib.error.HTTPError):
+                    self.ask("DELETE", "/apps/%s/%s" % (app["name"], urllib.parse.quote(instance["instanceId"], safe="")))
+        return not apps
 
     def ask(self, method, path, body=None):
         """The JSON of an answer, or None; urllib's HTTPError for a status that is no success."""
