@@ -1,11 +1,15 @@
 /* Calls to Consul, with our token. One that is refused is made again when the token file has a newer one. */
+#include <stdlib.h>
+
 #include "discovery/consul_parts.h"
 
 static void answer(struct consul_call *c, enum err e)
 {
+    struct why *w = consul_call_why(c);
+
     c->running = false;
-    if (e && !consul_call_why(c)->text[0])
-        why(consul_call_why(c), e, "%s", err_text(e));
+    if (e && w && !w->text[0])
+        why(w, e, "%s", err_text(e));
     c->answered(c, e);
 }
 
@@ -18,7 +22,8 @@ static void on_turn(struct timer *t)
 
 static void answer_soon(struct consul_call *c, enum err e)
 {
-    why_init(consul_call_why(c));
+    if (c->http)
+        why_init(consul_call_why(c));
     c->result = e;
     timer_start(&c->turn, consul_clock(c->consul), 0);
 }
@@ -27,7 +32,7 @@ static void send_call(struct consul_call *c);
 
 static void on_answered(struct registry_call *http, enum err e)
 {
-    struct consul_call *c = container_of(http, struct consul_call, http);
+    struct consul_call *c = http->owner;
 
     if (e == ERR_DENIED && !c->retried && !c->cancelled &&
         consul_token_again(c->consul)) {
@@ -49,22 +54,12 @@ static void write_fields(struct consul_call *c)
         text_addf(&c->fields, "Content-Type: application/json\r\n");
 }
 
-static enum err start_http(struct consul_call *c)
+static void write_request(struct consul_call *c)
 {
-    if (c->target.failed || c->body.failed || c->fields.failed)
-        return ERR_NO_MEMORY;
-    if (c->server >= 0)
-        return registry_call_start_at(&c->http, &c->consul->http, (unsigned)c->server);
-    return registry_call_start(&c->http, &c->consul->http);
-}
+    struct http_call *http = &c->http->http;
 
-static void send_call(struct consul_call *c)
-{
-    struct http_call *http = &c->http.http;
-    enum err e;
-
-    consul_call_empty(c);
-    write_fields(c);
+    *c->http = (struct registry_call){
+        .may_repeat = c->server < 0, .owner = c, .answered = on_answered};
     http->method = slice_of(c->method ? c->method : "GET");
     http->target = text_slice(&c->target);
     http->fields = text_slice(&c->fields);
@@ -73,8 +68,25 @@ static void send_call(struct consul_call *c)
     http->connect_timeout_ms = CONSUL_CALL_MS;
     http->limit = CONSUL_ANSWER_LIMIT;
     http->once = c->once;
-    c->http.may_repeat = c->server < 0;
-    c->http.answered = on_answered;
+}
+
+static enum err start_http(struct consul_call *c)
+{
+    write_fields(c);
+    c->http = calloc(1, sizeof(*c->http));
+    if (!c->http || c->target.failed || c->body.failed || c->fields.failed)
+        return ERR_NO_MEMORY;
+    write_request(c);
+    if (c->server >= 0)
+        return registry_call_start_at(c->http, &c->consul->http, (unsigned)c->server);
+    return registry_call_start(c->http, &c->consul->http);
+}
+
+static void send_call(struct consul_call *c)
+{
+    enum err e;
+
+    consul_call_empty(c);
     e = start_http(c);
     if (e != ERR_LATER)
         answer_soon(c, e);
@@ -103,17 +115,21 @@ void consul_call_cancel(struct consul_call *c)
     if (!c->running || c->cancelled)
         return;
     c->cancelled = true;
-    registry_call_cancel(&c->http);
+    if (c->http)
+        registry_call_cancel(c->http);
 }
 
 void consul_call_empty(struct consul_call *c)
 {
-    registry_call_fini(&c->http);
+    if (c->http)
+        registry_call_fini(c->http);
+    free(c->http);
+    c->http = NULL;
 }
 
 void consul_call_fini(struct consul_call *c)
 {
-    registry_call_fini(&c->http);
+    consul_call_empty(c);
     timer_stop(&c->turn, consul_clock(c->consul));
     text_fini(&c->target);
     text_fini(&c->body);

@@ -40,9 +40,10 @@ struct consul;
 
 /* --- consul_call.c --- */
 
-/* One call. It is answered once after each start, never from inside a call; then it may be used again. */
+/* One call. It is answered once after each start, never from inside a call; then it may be used again. What a call takes
+ * is there only while it runs, and until it was looked at: most wait for their turn. */
 struct consul_call {
-    struct registry_call http;
+    struct registry_call *http; /* NULL: not running, or there was no memory for it */
     struct consul *consul;
     struct text target, body;
     const char *method;  /* a constant; NULL: GET */
@@ -54,7 +55,7 @@ struct consul_call {
     bool running, retried, cancelled;
     enum err result;
     void *owner;
-    /* c->http.http has the answer, and why it is none. */
+    /* consul_call_answer() has it, and why it is none. */
     void (*answered)(struct consul_call *c, enum err e);
 };
 
@@ -67,9 +68,15 @@ void consul_call_cancel(struct consul_call *c);
 /* What the answer holds goes; it may be started again. */
 void consul_call_empty(struct consul_call *c);
 void consul_call_fini(struct consul_call *c);
+/* Only in `answered`; NULL: there was no memory to ask. */
+static inline const struct http_call *consul_call_answer(const struct consul_call *c)
+{
+    return c->http ? &c->http->http : NULL;
+}
+
 static inline struct why *consul_call_why(struct consul_call *c)
 {
-    return &c->http.http.why;
+    return c->http ? &c->http->http.why : NULL;
 }
 
 /* "?ns=..." or "?" alone: what every call says. More may follow, each with a '&' before it. */

@@ -18,7 +18,7 @@ static bool has_leader(struct slice body)
 /* Without a leader the servers still answer, and say that it is so: their lists are in doubt. */
 static void look_at_answer(struct consul *c, const struct consul_call *call)
 {
-    struct slice body = slice_trim(text_slice(&call->http.http.body_in));
+    struct slice body = slice_trim(text_slice(&consul_call_answer(call)->body_in));
     struct why w;
 
     why_init(&w);
@@ -26,8 +26,8 @@ static void look_at_answer(struct consul *c, const struct consul_call *call)
         consul_queries_fail(c, why(&w, ERR_BAD_RESPONSE, "this is not Consul"), &w);
     else if (!has_leader(body))
         consul_queries_look(c, -1);
-    else if (call->http.tried > 1)
-        consul_queries_look(c, (int)call->http.server);
+    else if (call->http->tried > 1)
+        consul_queries_look(c, (int)call->http->server);
 }
 
 static void on_answered(struct consul_call *call, enum err e)

@@ -139,7 +139,8 @@ static bool has_to_share(struct consul_query *q)
 {
     struct consul *c = q->consul;
 
-    if (q->call.http.http.status != 429 || c->blocking_limit == LEAST_BLOCKING)
+    if (!q->call.http || consul_call_answer(&q->call)->status != 429 ||
+        c->blocking_limit == LEAST_BLOCKING)
         return false;
     c->crowded = now_of(q);
     c->blocking_limit = c->blocking * 3 / 4;
@@ -174,7 +175,7 @@ static void failing(struct consul_query *q, enum err e, const struct why *w)
 
 static struct slice field(const struct consul_query *q, struct slice name)
 {
-    return http_call_field(&q->call.http.http, name);
+    return http_call_field(consul_call_answer(&q->call), name);
 }
 
 /* A token that may not read it gets lists that are empty, and no error. */
@@ -244,7 +245,7 @@ static void over(struct consul_query *q)
 
 static void take(struct consul_query *q)
 {
-    struct slice body = text_slice(&q->call.http.http.body_in);
+    struct slice body = text_slice(&consul_call_answer(&q->call)->body_in);
     struct why w;
     uint64_t index;
     enum err e;
@@ -342,7 +343,8 @@ void consul_queries_look(struct consul *c, int server)
     {
         struct consul_query *q = container_of(at, struct consul_query, all);
 
-        if (q->state != QUERY_BLOCKS || (int)q->call.http.server == server || q->ending)
+        if (q->state != QUERY_BLOCKS || !q->call.http || q->ending ||
+            (int)q->call.http->server == server)
             continue;
         q->restarting = q->wary = true;
         consul_call_cancel(&q->call);

@@ -134,15 +134,15 @@ static void start_deregister(struct consul_record *r)
 /* Consul before 1.14 says so by 500, and that is no fault of the server's. */
 static enum err judge(const struct consul_record *r, enum err e)
 {
-    const struct http_call *http = &r->call.http.http;
-    struct slice body = slice_trim(text_slice(&http->body_in));
     static const char *const unknown[] = {"Unknown check", "Unknown service",
                                           "does not have associated TTL"};
+    const struct http_call *http = consul_call_answer(&r->call);
+    struct slice body = http ? slice_trim(text_slice(&http->body_in)) : SLICE("");
 
     if (!e && body.size > 0)
         return ERR_BAD_RESPONSE; /* these have an empty answer: it is somebody else */
-    for (unsigned i = 0; i < 3 && http->status == 500; i++)
-        if (body.base && strstr(body.base, unknown[i]))
+    for (unsigned i = 0; i < 3 && e && body.size > 0 && http->status == 500; i++)
+        if (strstr(body.base, unknown[i]))
             return ERR_NOT_FOUND;
     return e;
 }

@@ -8,6 +8,7 @@
 
 #include "discovery/consul_parts.h"
 #include "sidecar/core/random.h"
+#include "tests/lib/fault_heap.h"
 #include "tests/lib/transport/peer.h"
 
 enum { PEERS = 16 };
@@ -514,7 +515,45 @@ TEST(removing_what_is_not_there_is_not_found)
     assert_null(lease.backend);
 }
 
-TESTS(RUN_WITH(an_answer_is_waited_for_from_its_index_on),
+/* Until the frame is told; whatever is asked meanwhile is granted. */
+static bool is_told(void *unused)
+{
+    (void)unused;
+    pass(1);
+    if (is_asked((void *)(uintptr_t) "PUT /v1/agent/"))
+        good();
+    return trail.size > 0;
+}
+
+/* Each allocation of a put fails in turn: an error that is told or returned, and no record that nobody knows of. */
+TEST(memory_that_is_out_for_a_moment_is_an_error)
+{
+    unsigned failures = 0;
+    bool refused = true;
+
+    for (unsigned n = 1; refused && n < 100; n++) {
+        enum err e;
+
+        prepare(false);
+        fault_heap_fail_at(n);
+        e = registry->ops->put(registry, &lease);
+        if (e == ERR_LATER)
+            loop_until_true(&loop, is_told, NULL);
+        refused = fault_heap_stop();
+        failures += e != ERR_LATER || !slice_is(text_slice(&trail), "lease:ok ");
+        text_clear(&trail);
+        if (!lease.backend)
+            continue;
+        assert_int_equal(registry->ops->remove(registry, &lease), ERR_LATER);
+        loop_until_true(&loop, is_told, NULL);
+        text_clear(&trail);
+    }
+    assert_false(refused);
+    assert_true(failures > 5);
+}
+
+TESTS(RUN_WITH(memory_that_is_out_for_a_moment_is_an_error),
+      RUN_WITH(an_answer_is_waited_for_from_its_index_on),
       RUN_WITH(the_same_index_is_no_news),
       RUN_WITH(an_index_that_went_back_is_asked_of_the_leader_who_may_know_better),
       RUN_WITH(what_the_leader_has_lost_is_lost),
