@@ -9,8 +9,11 @@ given = set()
 
 
 def is_free(port, host):
+    """Does nobody listen there? Bound as listeners are: a process that is forked meanwhile has our socket until its
+    exec, and must not be in the way of who was given the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             s.bind((host, port))
         except OSError:

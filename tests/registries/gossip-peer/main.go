@@ -73,6 +73,7 @@ func (r *ring) send(text string, tcp bool) error {
 	if err != nil {
 		return err
 	}
+	sent := false
 	for _, m := range r.list.Members() {
 		if m.Name == r.list.LocalNode().Name {
 			continue
@@ -82,6 +83,10 @@ func (r *ring) send(text string, tcp bool) error {
 		} else {
 			err = r.list.SendBestEffort(m, message)
 		}
+		sent = sent || err == nil
+	}
+	if sent {
+		return nil // who did not take it has just ended
 	}
 	return err
 }
