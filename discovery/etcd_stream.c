@@ -5,7 +5,7 @@
 #include "discovery/etcd_parts.h"
 #include "sidecar/core/log.h"
 
-enum { AGAIN_MS = 50, AGAIN_MOST_MS = 2000, OPEN_MS = 3000 };
+enum { AGAIN_MS = 50, AGAIN_MOST_MS = 2000, OPEN_MS = 3000, LINE_KEPT = 64 * 1024 };
 
 static struct etcd *etcd_of_stream(struct registry_call *c)
 {
@@ -238,7 +238,7 @@ static void on_piece(struct http_call *http, struct slice bytes)
             return;
         bytes = slice_after(bytes, size + 1);
         take_line(e, text_slice(&s->line));
-        text_clear(&s->line);
+        text_clear_to(&s->line, LINE_KEPT);
     }
 }
 

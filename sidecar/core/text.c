@@ -27,6 +27,13 @@ void text_clear(struct text *t)
         t->base[0] = '\0';
 }
 
+void text_clear_to(struct text *t, size_t capacity)
+{
+    if (t->capacity > capacity)
+        text_fini(t);
+    text_clear(t);
+}
+
 static size_t capacity_for(const struct text *t, size_t needed)
 {
     size_t capacity = t->capacity ? t->capacity : SMALLEST_CAPACITY;

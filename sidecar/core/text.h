@@ -20,6 +20,8 @@ struct text {
 void text_init(struct text *t, size_t limit);
 void text_fini(struct text *t);
 void text_clear(struct text *t);
+/* The same; a capacity beyond this is given back. */
+void text_clear_to(struct text *t, size_t capacity);
 void text_add(struct text *t, struct slice s);
 __attribute__((format(printf, 2, 3))) void text_addf(struct text *t, const char *format,
                                                      ...);

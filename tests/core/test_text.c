@@ -39,6 +39,17 @@ TEST(an_empty_text_is_empty)
     assert_string_equal(t.base, "");
 }
 
+TEST(gives_back_what_a_long_text_took)
+{
+    text_addf(&t, "%900d", 1);
+    text_clear_to(&t, 100);
+    assert_null(t.base);
+    text_addf(&t, "short");
+    text_clear_to(&t, 100);
+    assert_string_equal(t.base, "");
+    assert_int_equal(t.limit, 1000);
+}
+
 TEST(fills_to_its_limit_and_no_further)
 {
     text_addf(&t, "%1000d", 1);

@@ -375,7 +375,7 @@ CHECKS = {
     "deregister": (1, writers, deregister),
     "kill -9": (1, writers, killed),
     "wrong credentials": (1, credentialed, credentials),
-    "hostile records": (1, attacked, hostile),
+    "hostile records": (2, attacked, hostile),  # big ones leave their mark on the memory of whoever watches
     "flapping": (1, networked, drill("flapping", "flap", period=1)),
     "garbage": (1, networked, drill("garbage", "garbage")),
     "silent": (1, networked, drill("silent", "silent")),
