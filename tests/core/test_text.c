@@ -188,6 +188,7 @@ TEST(says_so_when_memory_is_out)
 }
 
 TESTS(RUN_WITH(grows_as_it_is_added_to), RUN_WITH(an_empty_text_is_empty),
+      RUN_WITH(gives_back_what_a_long_text_took),
       RUN_WITH(fills_to_its_limit_and_no_further),
       RUN_WITH(a_failure_stays_and_changes_nothing), RUN_WITH(is_like_new_after_a_clear),
       RUN_WITH(what_is_taken_is_the_callers), RUN_WITH(an_empty_text_can_be_taken),

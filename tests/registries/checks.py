@@ -1,7 +1,7 @@
 """What every registry is held to, one function a check: it raises, or says in a few words what it saw.
 
 `can(kind)` of a check says why a backend cannot have it, or nothing. Checks of the first phase run at the same time,
-each with services of its own; those of the second restart the server, one after the other.
+each with services of its own; those of the second, which shake all others or restart the server, one after the other.
 """
 
 import contextlib
