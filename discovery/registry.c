@@ -15,6 +15,7 @@
     X(eureka) \
     X(file) \
     X(gossip) \
+    X(kubernetes) \
     X(local) \
     X(mdns) \
     X(nats) \

@@ -145,7 +145,11 @@ static enum err on_head(struct http_reader *r, const struct http_head *head)
         text_add(&c->head_in, head->fields[i].value);
         text_add(&c->head_in, SLICE("\n"));
     }
-    return c->head_in.failed ? ERR_NO_MEMORY : ERR_OK;
+    if (c->head_in.failed)
+        return ERR_NO_MEMORY;
+    if (c->begun)
+        c->begun(c);
+    return c->running ? ERR_OK : ERR_LATER;
 }
 
 static enum err on_body(struct http_reader *r, struct slice bytes)

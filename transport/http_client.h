@@ -40,6 +40,8 @@ struct http_call {
     void *owner;
     /* The connection is closed. status is 0 unless e == ERR_OK. */
     void (*answered)(struct http_call *c, enum err e);
+    /* Optional: status and fields are there; the body may be long in coming. May cancel. */
+    void (*begun)(struct http_call *c);
     /* Optional; status and fields are there. Not limited in size. May cancel. */
     void (*piece)(struct http_call *c, struct slice bytes);
 

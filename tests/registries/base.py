@@ -186,6 +186,8 @@ class Server:
     sweep_s = 3.0  # after the TTL until a dead instance is no longer resolved, at most
     sees_s = 1.0  # until a change is seen by a watch; a poller's interval and a little
     recovers_s = 5.0  # over a heartbeat, until a request that a fault has caught is given up
+    spare_fds = 2  # connections that are just coming or going
+    node_of_its_address = False  # two records of one address are one
     networked = True  # `ports` can have a proxy before them
     udp = False  # and it has to take datagrams as well
     cannot = {}  # checks of checks.py that this registry cannot have, by its nature: {check: why}
