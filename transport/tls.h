@@ -15,7 +15,7 @@
 #include "sidecar/core/err.h"
 #include "sidecar/core/why.h"
 
-/* NULL: as said beside it. */
+/* NULL, or "": as said beside it. */
 struct tls_settings {
     const char *ca_file;     /* PEM; the system's authorities */
     const char *cert_file;   /* PEM, with what leads to its authority; we show none */

@@ -19,23 +19,27 @@ static bool is_ip(const char *host)
     return address_from_ip(&a, slice_of(host), 1) == ERR_OK;
 }
 
-/* Brackets belong to URLs, not to addresses. */
+/* Brackets belong to URLs, not to addresses; the root's dot to look-ups, not to certificates (RFC 6066 §3). */
 static void keep_name(struct tls_session *s, const char *host)
 {
     struct slice name = slice_of(host);
 
     if (name.size > 1 && name.base[0] == '[')
         name = slice_first(slice_after(name, 1), name.size - 2);
+    if (name.size > 1 && name.base[name.size - 1] == '.')
+        name.size--;
     name = slice_first(name, sizeof(s->name) - 1);
     memcpy(s->name, name.base, name.size);
     s->name[name.size] = '\0';
 }
 
-/* RFC 9525: an address must stand in the certificate as one; no partial wildcards. */
+/* RFC 9525: an address must stand in the certificate as one; no partial wildcards. For OpenSSL no name is any name. */
 static bool expect_name(struct tls_session *s)
 {
     X509_VERIFY_PARAM *param = openssl.SSL_get0_param(s->ssl);
 
+    if (!s->name[0])
+        return false;
     openssl.X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (is_ip(s->name))
         return openssl.X509_VERIFY_PARAM_set1_ip_asc(param, s->name) == 1;
@@ -66,7 +70,7 @@ enum err tls_session_open(struct tls_session **out, struct tls_client *c, uint64
     const char *name = tls_client_server_name(c);
 
     if (s)
-        keep_name(s, name ? name : host);
+        keep_name(s, name && *name ? name : host);
     if (s && make_ssl(s, tls_client_context(c, now_ms))) {
         *out = s;
         return ERR_OK;

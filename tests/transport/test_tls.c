@@ -188,6 +188,21 @@ TEST(a_wrong_address_is_refused)
     says("its certificate is not for 127.0.0.1");
 }
 
+/* An empty name would have meant that any certificate will do. */
+TEST(an_empty_server_name_is_as_none)
+{
+    wire.settings.server_name = "";
+    assert_int_equal(connect_with("other", NULL), ERR_DENIED);
+    says("its certificate is not for localhost");
+}
+
+/* RFC 6066 §3: the name is sent, and looked for, without the root's dot. */
+TEST(a_dot_behind_the_name_is_no_part_of_it)
+{
+    wire.settings.server_name = "other.example.";
+    assert_int_equal(connect_with("other", NULL), ERR_OK);
+}
+
 TEST(an_expired_certificate_is_refused)
 {
     assert_int_equal(connect_with("expired", NULL), ERR_DENIED);
@@ -416,6 +431,8 @@ int main(void)
         RUN_WITH(tls_1_2_is_fine),
         RUN_WITH(a_wrong_name_is_refused),
         RUN_WITH(a_wrong_address_is_refused),
+        RUN_WITH(an_empty_server_name_is_as_none),
+        RUN_WITH(a_dot_behind_the_name_is_no_part_of_it),
         RUN_WITH(an_expired_certificate_is_refused),
         RUN_WITH(an_unknown_authority_is_refused),
         RUN_WITH(the_systems_authorities_do_not_know_ours),
