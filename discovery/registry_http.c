@@ -53,8 +53,10 @@ void registry_http_close(struct registry_http *h, void (*closed)(struct registry
 
 static enum err judge_status(unsigned status)
 {
-    if (status < 400)
+    if (status < 300)
         return ERR_OK;
+    if (status < 400) /* to a login, or by TLS: nothing was done */
+        return ERR_BAD_RESPONSE;
     if (status == 401 || status == 403)
         return ERR_DENIED;
     if (status == 404)
@@ -75,7 +77,7 @@ static enum err judge_failure(enum err e)
     }
 }
 
-/* The first words of the body, as far as they are fit to be printed. */
+/* The first words of a text, as far as they are fit to be printed. */
 static int words_of(struct slice body)
 {
     size_t size = 0;
@@ -95,9 +97,15 @@ static void say(struct registry_call *c, enum err e)
 {
     const struct slice name = c->servers->servers.list[c->server].name;
     struct slice body = slice_trim(text_slice(&c->http.body_in));
+    struct slice to = http_call_field(&c->http, SLICE("Location"));
 
-    if (!c->http.status)
-        return; /* http_call said it */
+    if (!c->http.status || e == ERR_CANCELLED)
+        return; /* http_call said it, or nobody asks */
+    if (c->http.status < 400 && e == ERR_BAD_RESPONSE) {
+        why(&c->http.why, e, "%.*s: a redirect, %u to %.*s", (int)name.size, name.base,
+            c->http.status, words_of(to), to.base ? to.base : "");
+        return;
+    }
     why(&c->http.why, e, "%.*s: %u %.*s%s", (int)name.size, name.base, c->http.status,
         words_of(body), body.base ? body.base : "",
         e == ERR_DENIED ? " (registry.token, token_file, or the URL's user)" : "");
@@ -138,15 +146,14 @@ static void finish(struct registry_call *c, enum err e)
 
 static bool may_try_next(const struct registry_call *c, enum err e)
 {
-    return is_servers_fault(e) && c->may_repeat && !c->cancelled &&
-           c->tried < c->servers->servers.count;
+    return is_servers_fault(e) && c->may_repeat && c->tried < c->servers->servers.count;
 }
 
 static void on_answered(struct http_call *http, enum err e)
 {
     struct registry_call *c = container_of(http, struct registry_call, http);
 
-    e = e ? judge_failure(e) : judge_status(http->status);
+    e = c->cancelled ? ERR_CANCELLED : e ? judge_failure(e) : judge_status(http->status);
     if (is_servers_fault(e))
         pass_over(c);
     if (!may_try_next(c, e) ||

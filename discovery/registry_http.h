@@ -8,7 +8,7 @@
  * registry.tls say. All of it is the control loop's.
  *
  * Errors in `answered`, and call->http.why says to whom and what: ERR_DENIED (401, 403, or a certificate refused),
- * ERR_NOT_FOUND (404), ERR_UNAVAILABLE (no server could be reached, or 5xx, 429), ERR_TIMEOUT, ERR_BAD_RESPONSE,
+ * ERR_NOT_FOUND (404), ERR_UNAVAILABLE (no server could be reached, or 5xx, 429), ERR_TIMEOUT, ERR_BAD_RESPONSE (3xx, too),
  * ERR_UNSUPPORTED (any other 4xx), ERR_TOO_LARGE, ERR_NO_MEMORY, ERR_CANCELLED. With a status, http.body_in is there
  * whatever the error, and the first words of it are in `why`.
  */
