@@ -10,6 +10,17 @@ static enum err parse_port(struct slice text, unsigned *port)
     return ERR_OK;
 }
 
+/* In brackets there is an address and nothing else (RFC 3986 §3.2.2). */
+static bool is_host(struct slice host)
+{
+    struct address a;
+
+    if (host.size == 0 || host.size > HOST_LIMIT)
+        return false;
+    return host.base[0] != '[' ||
+           (address_from_ip(&a, host, 1) == ERR_OK && a.any.sa_family == AF_INET6);
+}
+
 static enum err parse_server(struct server *s, struct slice text, unsigned port,
                              struct why *w)
 {
@@ -19,7 +30,7 @@ static enum err parse_server(struct server *s, struct slice text, unsigned port,
 
     s->name = text;
     s->target = (struct client_target){.host = slice_first(text, colon), .port = port};
-    if (s->target.host.size == 0 || s->target.host.size > HOST_LIMIT || end > text.size ||
+    if (!is_host(s->target.host) ||
         (colon < text.size && parse_port(slice_after(text, colon + 1), &s->target.port)))
         return why(w, ERR_BAD_VALUE, "\"%.*s\" is no HOST:PORT", (int)text.size,
                    text.base);
