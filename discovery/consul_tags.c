@@ -91,13 +91,16 @@ static enum err open_tag(struct text *out, struct slice tag, struct why *w)
     text_clear(out);
     if (tag.size < 3 || (tag.base[1] != '=' && tag.base[1] != '-'))
         return ERR_NOT_FOUND;
+    if (tag.base[1] == '=' && tag.size - 2 >= out->limit)
+        return why(w, ERR_TOO_LARGE, "its tags are longer than %d KiB",
+                   MICRO_INFLATE_LIMIT / 1024);
     if (tag.base[1] == '=') {
         text_add(out, slice_after(tag, 2));
-        return out->failed ? ERR_TOO_LARGE : ERR_OK;
+        return out->failed ? ERR_NO_MEMORY : ERR_OK;
     }
     e = micro_inflate(out, slice_after(tag, 2), out->limit - 1, NULL);
     if (e == ERR_TOO_LARGE)
-        why(w, e, "a tag inflates to more than %zu KiB", out->limit / 1024);
+        why(w, e, "its tags inflate to more than %d KiB", MICRO_INFLATE_LIMIT / 1024);
     return e == ERR_BAD_RECORD ? ERR_NOT_FOUND : e;
 }
 

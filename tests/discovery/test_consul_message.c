@@ -111,6 +111,29 @@ TEST(a_tag_that_inflates_without_end_is_a_bad_record)
 
 /* --- records of others --- */
 
+/* All that its tags may be, and one byte more: that must not look like memory that ran out, which fails the whole list. */
+TEST(a_tag_one_byte_past_the_limit_is_a_bad_record_and_no_more)
+{
+    char *tags = malloc(MICRO_INFLATE_LIMIT + 200),
+         *json = malloc(MICRO_INFLATE_LIMIT + 1000);
+
+    for (int more = -1; more < 3; more++) {
+        enum err e;
+
+        sprintf(tags, "\"t={%*s}\",\"" LATEST "\"", MICRO_INFLATE_LIMIT - 2 + more, "");
+        sprintf(json,
+                "{\"Node\":{\"Node\":\"n\",\"Address\":\"10.0.0.9\"},\"Service\":{\"ID\":"
+                "\"a\","
+                "\"Service\":\"orders\",\"Port\":1,\"Tags\":[%s]}}",
+                tags);
+        e = read_json(json);
+        if (e != ERR_TOO_LARGE)
+            fail_msg("%d bytes more: %s", more, err_code(e));
+    }
+    free(tags);
+    free(json);
+}
+
 TEST(who_has_no_tags_of_go_micro_is_read_from_consuls_fields)
 {
     read_good("\"primary\"",
@@ -403,6 +426,7 @@ TESTS(RUN(reads_what_go_micro_has_registered),
       RUN(the_first_form_of_a_kind_counts),
       RUN(tags_of_others_that_look_like_its_own_change_nothing),
       RUN(a_tag_that_inflates_without_end_is_a_bad_record),
+      RUN(a_tag_one_byte_past_the_limit_is_a_bad_record_and_no_more),
       RUN(who_has_no_tags_of_go_micro_is_read_from_consuls_fields),
       RUN(a_version_may_be_a_tag), RUN(without_an_address_of_its_own_it_is_its_nodes),
       RUN(ipv6_may_stand_in_brackets), RUN(any_critical_check_takes_it_out),
