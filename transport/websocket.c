@@ -6,6 +6,7 @@
 enum {
     FIN = 0x80,
     RESERVED = 0x70,
+    OPCODE = 0x0f,
     MASKED = 0x80,
     CONTROL = 0x08,
     CONTROL_LIMIT = 125,
@@ -51,11 +52,17 @@ struct frame {
     size_t head, size; /* bytes of the head with its mask, and of the payload */
 };
 
-static enum err check_control(const uint8_t *in)
+/* Opcodes with a meaning (§5.2); control frames are short and whole (§5.5), a reason to close has two bytes (§5.5.1). */
+static bool is_clients_frame(const uint8_t *in)
 {
-    if (!(in[0] & CONTROL))
-        return ERR_OK;
-    return in[0] & FIN && (in[1] & 127) <= CONTROL_LIMIT ? ERR_OK : ERR_BAD_REQUEST;
+    unsigned opcode = in[0] & OPCODE, size = in[1] & 127;
+
+    if (in[0] & RESERVED || !(in[1] & MASKED) || (opcode & 7) > 2)
+        return false;
+    if (!(opcode & CONTROL))
+        return true;
+    return in[0] & FIN && size <= CONTROL_LIMIT &&
+           !(opcode == WEBSOCKET_CLOSE && size == 1);
 }
 
 /* ERR_LATER: not all of the head is here. */
@@ -67,11 +74,11 @@ static enum err read_head(struct frame *f, struct slice s)
 
     if (s.size < 2)
         return ERR_LATER;
-    if (in[0] & RESERVED || !(in[1] & MASKED) || check_control(in))
+    if (!is_clients_frame(in))
         return ERR_BAD_REQUEST;
     size = in[1] & 127;
     wide = size == 126 ? 2 : size == 127 ? 8 : 0;
-    f->opcode = in[0] & 15;
+    f->opcode = in[0] & OPCODE;
     f->head = 2 + wide + 4;
     if (s.size < f->head)
         return ERR_LATER;

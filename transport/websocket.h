@@ -37,7 +37,7 @@ struct websocket_reader {
     struct text kept; /* of a frame that is not whole */
 };
 
-/* ERR_BAD_REQUEST: not a client's frame (not masked, reserved bits, a control frame that is long or in pieces);
+/* ERR_BAD_REQUEST: not a client's frame (not masked, reserved bits or opcodes, a control frame that is long or in pieces);
  * ERR_TOO_LARGE: past WEBSOCKET_MESSAGE_LIMIT; ERR_NO_MEMORY; or what `frame` returned. */
 enum err websocket_feed(struct websocket_reader *r, struct slice bytes);
 void websocket_reader_fini(struct websocket_reader *r);

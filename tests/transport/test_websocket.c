@@ -94,6 +94,9 @@ TEST(what_no_client_may_send_is_refused)
         BYTES("\xc1\x80\0\0\0\0"),         /* a reserved bit */
         BYTES("\x09\x80\0\0\0\0"),         /* a ping in pieces */
         BYTES("\x89\xfe\x00\x80\0\0\0\0"), /* a ping of 128 bytes */
+        BYTES("\x83\x80\0\0\0\0"),         /* an opcode that is none yet */
+        BYTES("\x8b\x80\0\0\0\0"),         /* a control frame that is none yet */
+        BYTES("\x88\x81\0\0\0\0\x03"),     /* half a reason to close */
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
