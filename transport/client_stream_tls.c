@@ -118,8 +118,13 @@ enum err client_stream_start_tls(struct client_stream *s, struct tls_client *tls
 
 void client_stream_feed_tls(struct client_stream_inside *i, struct slice bytes)
 {
+    if (i->has_end)
+        return; /* behind their last word: nobody would read it */
     if (tls_session_feed(i->session, bytes)) {
-        client_stream_end(i, ERR_NO_MEMORY);
+        if (i->is_connected)
+            client_stream_end(i, ERR_NO_MEMORY);
+        else
+            client_stream_fail_handshake(i, ERR_NO_MEMORY, err_text(ERR_NO_MEMORY));
         return;
     }
     if (!i->is_connected)
