@@ -80,8 +80,8 @@ static void on_answered(struct registry_call *http, enum err e)
         e = read_answer(c, &root);
     if (e == ERR_DENIED && !c->etcd->user[0])
         why_in(&c->why, "etcd asks for a user (etcd://USER:PASSWORD@...)");
-    if (!kind && e == ERR_NOT_FOUND) /* another gateway since then */
-        c->etcd->session.state = ETCD_NONE;
+    if (!kind && e == ERR_NOT_FOUND && etcd_session_is_ready(c->etcd))
+        c->etcd->session.state = ETCD_NONE; /* another gateway since then */
     registry_call_fini(http); /* a service keeps its call, but not the answer's text */
     answer(c, e, root);
     json_decref(root);

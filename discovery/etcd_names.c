@@ -18,6 +18,7 @@ static void forget_all(struct etcd *e)
     e->names = (struct map){0};
     e->names_known = false;
     e->names_revision = 0;
+    e->names_missed = 0;
 }
 
 static int by_text(const void *a, const void *b)
@@ -116,6 +117,8 @@ static void drop_key(struct etcd *e, struct slice key)
 
 void etcd_names_tell(struct etcd *e, const struct etcd_entry *entry)
 {
+    if (e->names_call.running)
+        e->names_missed = entry->revision;
     if (!e->names_known || entry->revision <= e->names_revision)
         return;
     if (entry->is_delete)
@@ -129,6 +132,7 @@ void etcd_names_tell(struct etcd *e, const struct etcd_entry *entry)
 static void take_all(struct etcd *e, const json_t *root)
 {
     const json_t *kvs = json_object_get(root, "kvs");
+    uint64_t missed = e->names_missed;
     struct etcd_entry entry;
     struct text bytes;
 
@@ -142,6 +146,8 @@ static void take_all(struct etcd *e, const json_t *root)
     e->names_known = true;
     timer_stop(&e->names_timer, etcd_clock(e));
     tell_names(e);
+    if (missed > e->names_revision)
+        etcd_names_read(e, true);
 }
 
 static void on_read(struct etcd_call *c, enum err error, json_t *root)

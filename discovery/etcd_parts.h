@@ -13,8 +13,8 @@
  *   stream:  OFF > OPENING > LIVE > (breaks: OPENING from the last revision on, nobody is told) > ...
  *                                `- not within ETCD_PATIENCE_MS: all watches fail, OFF
  *
- * A service is read when the stream is live, so that no change falls between; changes that the reading has seen already
- * are known by their revision.
+ * A service is read when the stream is live, so that no change falls between: what the stream tells while the reading is
+ * under way is kept until then, and changes that the reading has seen already are known by their revision.
  */
 #ifndef DISCOVERY_ETCD_PARTS_H
 #define DISCOVERY_ETCD_PARTS_H
@@ -118,6 +118,7 @@ struct etcd {
     struct map names; /* by key: struct etcd_name */
     bool names_wanted, names_known;
     uint64_t names_revision;
+    uint64_t names_missed; /* of the last change that was told while they were read */
     struct timer names_timer;
     struct complaints complaints;
     bool closing, ended;

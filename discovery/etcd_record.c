@@ -86,8 +86,8 @@ static void on_lease_answered(struct etcd_call *c, enum err error, json_t *root)
         lease_lost(l);
         etcd_session_doubt(l->etcd); /* did all go? Of a lease it tells without a token */
     }
-    if (doing == LEASE_GRANT && !error && !l->id)
-        error = ERR_BAD_RESPONSE;
+    if (!error && !l->id) /* a record without a lease would stay for ever */
+        error = doing == LEASE_GRANT ? ERR_BAD_RESPONSE : ERR_NOT_FOUND;
     if (l->etcd->closing)
         lease_free(l);
     else

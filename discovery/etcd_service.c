@@ -1,9 +1,12 @@
-/* Services in use: read once while the stream is live, from then on the stream tells. */
+/* Services in use: read once while the stream is live, from then on the stream tells. What it tells while the reading is
+ * under way is kept: the answer may be of before it. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "discovery/etcd_parts.h"
 #include "discovery/micro_service.h"
+
+enum { MISSED_LIMIT = 4 * RECORD_LIMIT }; /* bytes; with more it is read once more */
 
 struct etcd_watched {
     struct list node;
@@ -13,6 +16,14 @@ struct etcd_watched {
     struct etcd_call *read; /* while it is out */
     uint64_t revision;      /* of the reading: what came before is in it; 0: not read */
     bool again;             /* read once more when this reading is over */
+    struct list missed;     /* struct missed: told while it was read */
+    size_t missed_size;
+};
+
+struct missed {
+    struct list node;
+    struct etcd_entry entry; /* its texts are ours */
+    char bytes[];
 };
 
 static void read_next(struct etcd *e);
@@ -89,6 +100,52 @@ static enum err read_all(struct etcd *e, struct reading *r, const json_t *kvs)
     return ERR_OK;
 }
 
+/* --- what is told meanwhile --- */
+
+static void missed_clear(struct etcd_watched *w)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&w->missed)))
+        free(container_of(node, struct missed, node));
+    w->missed_size = 0;
+}
+
+static struct slice keep_bytes(char *to, struct slice bytes)
+{
+    memcpy(to, bytes.base, bytes.size);
+    return slice_from(to, bytes.size);
+}
+
+static void missed_add(struct etcd_watched *w, const struct etcd_entry *entry)
+{
+    size_t size = entry->key.size + entry->value.size;
+    struct missed *m = w->missed_size + size > MISSED_LIMIT || w->again
+                           ? NULL
+                           : malloc(sizeof(*m) + size);
+
+    if (!m) {
+        w->again = true;
+        missed_clear(w);
+        return;
+    }
+    m->entry = *entry;
+    m->entry.key = keep_bytes(m->bytes, entry->key);
+    m->entry.value = keep_bytes(m->bytes + entry->key.size, entry->value);
+    list_init(&m->node);
+    list_push_back(&w->missed, &m->node);
+    w->missed_size += sizeof(*m) + size;
+}
+
+static void tell_one(struct etcd_watched *w, const struct etcd_entry *entry);
+
+static void missed_tell(struct etcd_watched *w)
+{
+    list_each(at, after, &w->missed)
+        tell_one(w, &container_of(at, struct missed, node)->entry);
+    missed_clear(w);
+}
+
 static void deliver(struct etcd_watched *w, const json_t *root)
 {
     struct etcd *e = w->etcd;
@@ -96,10 +153,12 @@ static void deliver(struct etcd_watched *w, const json_t *root)
     enum err error = read_all(e, &r, json_object_get(root, "kvs"));
 
     w->revision = etcd_number(json_object_get(root, "header"), "revision");
-    if (error)
+    if (error) {
         e->base.frame->failed(w->watch, error, NULL);
-    else
+    } else {
         e->base.frame->deliver(w->watch, r.instances, r.count, LIST_CONFIRMED);
+        missed_tell(w);
+    }
     reading_fini(&r);
 }
 
@@ -107,6 +166,7 @@ static void watched_free(struct etcd_watched *w)
 {
     struct etcd *e = w->etcd;
 
+    missed_clear(w);
     list_remove(&w->node);
     free(w);
     if (e->closing)
@@ -144,6 +204,7 @@ static void start_reading(struct etcd_watched *w)
     w->read = malloc(sizeof(*w->read));
     if (!w->read)
         return;
+    missed_clear(w);
     etcd_call_init(w->read, w->etcd, "/kv/range", w, on_read);
     (void)etcd_key(w->etcd, key, w->watch->service, NULL); /* was tried at the watch */
     etcd_write_range(&w->read->body, slice_of(key), true, false);
@@ -187,7 +248,8 @@ static struct etcd_watched *next_of(struct etcd *e, struct list *at, struct slic
     for (; at != &e->watched; at = at->next) {
         struct etcd_watched *w = container_of(at, struct etcd_watched, node);
 
-        if (w->watch && w->revision && micro_name_is(service, w->watch->service))
+        if (w->watch && (w->revision || w->read) &&
+            micro_name_is(service, w->watch->service))
             return w;
     }
     return NULL;
@@ -216,9 +278,26 @@ void etcd_services_tell(struct etcd *e, const struct etcd_entry *entry,
     if (!w)
         return;
     i = entry->is_delete ? NULL : etcd_instance(e, &s, entry, service, id);
-    for (; w; w = next_of(e, w->node.next, service))
-        if (entry->revision > w->revision)
+    for (; w; w = next_of(e, w->node.next, service)) {
+        if (!w->revision)
+            missed_add(w, entry);
+        else if (entry->revision > w->revision)
             tell(e, w, i, id);
+    }
+    micro_service_fini(&s);
+}
+
+static void tell_one(struct etcd_watched *w, const struct etcd_entry *entry)
+{
+    struct micro_service s = {0};
+    struct slice service, id;
+    const struct instance *i;
+
+    if (entry->revision <= w->revision ||
+        !etcd_key_split(w->etcd, entry->key, &service, &id))
+        return;
+    i = entry->is_delete ? NULL : etcd_instance(w->etcd, &s, entry, service, id);
+    tell(w->etcd, w, i, id);
     micro_service_fini(&s);
 }
 
@@ -253,6 +332,7 @@ enum err etcd_watch(struct registry *r, struct registry_watch *watch)
         return ERR_NO_MEMORY;
     w->etcd = e;
     w->watch = watch;
+    list_init(&w->missed);
     watch->backend = w;
     list_push_back(&e->watched, &w->node);
     etcd_stream_want(e);
