@@ -88,7 +88,7 @@ static void get(struct admin *a, struct http_request *q)
     query_value(q->query, "service", name, sizeof(name));
     if (name[0] && !service_name_is_valid(slice_of(name)))
         fail(q, 404, "Service not found");
-    else if (q->head.upgrade)
+    else if (q->head.upgrade && q->head.method == METHOD_GET)
         admin_micro_watch(a, q, name);
     else if (name[0])
         admin_await_list(a, q, name, reply_service);
@@ -170,16 +170,31 @@ static enum err keep(struct admin *a, const struct registration *r, uint64_t ttl
     return ERR_OK;
 }
 
+/* "1m30s", as Go writes durations: ours, one after the other. */
+static bool go_duration(const char *text, uint64_t *ms)
+{
+    *ms = 0;
+    while (*text) {
+        size_t number = strspn(text, "0123456789.");
+        size_t size = number + strcspn(text + number, "0123456789.");
+        uint64_t part;
+
+        if (duration_parse(slice_from(text, size), &part))
+            return false;
+        *ms += part;
+        text += size;
+    }
+    return true;
+}
+
 /* A bad one is as none, as it was with micro. */
 static uint64_t ttl_of(const struct http_request *q)
 {
     char text[32];
     uint64_t ms;
 
-    return query_value(q->query, "ttl", text, sizeof(text)) &&
-                   !duration_parse(slice_of(text), &ms)
-               ? ms
-               : 0;
+    return query_value(q->query, "ttl", text, sizeof(text)) && go_duration(text, &ms) ? ms
+                                                                                      : 0;
 }
 
 /* The answer waits for the last node. */
@@ -206,35 +221,44 @@ static void post(struct admin *a, struct http_request *q, const struct micro_ser
 }
 
 /* What was registered elsewhere goes as well, where the registry lets us. */
-static struct kept *take_out(struct admin *a, const struct registration *r)
+static enum err take_out(struct admin *a, const struct registration *r, struct kept **out,
+                         struct why *w)
 {
     struct kept *k = kept_find(a, r->service, r->id);
+    enum err e = k ? ERR_OK : kept_check(a, w);
 
+    if (e)
+        return e;
     if (!k) {
         k = kept_new(a, r);
-        if (k)
-            lease_claim(k->lease);
+        if (!k)
+            return why(w, ERR_NO_MEMORY, "%s", err_text(ERR_NO_MEMORY));
+        lease_claim(k->lease);
     }
-    if (k)
-        kept_stop(k);
-    return k;
+    kept_stop(k);
+    *out = k;
+    return ERR_OK;
 }
 
 static void delete (struct admin *a, struct http_request *q,
                     const struct micro_service *s)
 {
     struct kept *last = NULL;
+    struct why w;
+    enum err e = ERR_OK;
 
-    for (uint32_t i = 0; i < s->count; i++) {
+    why_init(&w);
+    if (s->count == 0)
+        e = why(&w, ERR_BAD_REQUEST, "Require nodes");
+    for (uint32_t i = 0; i < s->count && !e; i++) {
         struct registration r = record_of(a, s, &s->instances[i]);
-        struct kept *k = take_out(a, &r);
 
-        last = k ? k : last;
+        e = take_out(a, &r, &last, &w);
     }
-    if (last)
-        kept_await(last, q, reply_kept);
+    if (e)
+        fail(q, 500, w.text);
     else
-        fail(q, 500, s->count ? err_text(ERR_NO_MEMORY) : "Require nodes");
+        kept_await(last, q, reply_kept);
 }
 
 static void change(struct admin *a, struct http_request *q,

@@ -12,7 +12,12 @@
 #include "sidecar/catalog_json.h"
 #include "transport/websocket.h"
 
-enum { PING_MS = 54 * 1000, SILENT_MS = 60 * 1000, RESULT_LIMIT = 2 * RECORD_LIMIT };
+enum {
+    PING_MS = 54 * 1000,
+    SILENT_MS = 60 * 1000,
+    RESULT_LIMIT = 2 * RECORD_LIMIT,
+    KEY_SIZE = 24,
+};
 
 struct micro_watcher {
     struct list node;
@@ -111,14 +116,35 @@ static void on_bytes(struct http_request *q, struct slice bytes)
         end(w);
 }
 
+static struct slice field(const struct http_request *q, const char *name)
+{
+    for (unsigned i = 0; i < q->head.count; i++)
+        if (slice_equals_nocase(q->head.fields[i].name, slice_of(name)))
+            return q->head.fields[i].value;
+    return SLICE("");
+}
+
+/* RFC 6455 §4.2.1, §4.4: a key of 16 bytes in base64, and the one version there is. False: it was refused. */
+static bool check_handshake(struct http_request *q)
+{
+    const struct slice fields = SLICE("Sec-WebSocket-Version: 13\r\n");
+
+    if (!slice_is(field(q, "Sec-WebSocket-Version"), "13")) {
+        server_respond(q, 426, SLICE("text/plain; charset=utf-8"), fields,
+                       SLICE("WebSocket of version 13 only\n"));
+        return false;
+    }
+    if (field(q, "Sec-WebSocket-Key").size == KEY_SIZE)
+        return true;
+    admin_reply_line(q, 400, "Sec-WebSocket-Key must be 16 bytes in base64");
+    return false;
+}
+
 static void accept_upgrade(struct http_request *q)
 {
-    struct slice key = {NULL, 0};
+    struct slice key = field(q, "Sec-WebSocket-Key");
     char accept[WEBSOCKET_ACCEPT], fields[128];
 
-    for (unsigned i = 0; i < q->head.count; i++)
-        if (slice_equals_nocase(q->head.fields[i].name, SLICE("Sec-WebSocket-Key")))
-            key = q->head.fields[i].value;
     snprintf(fields, sizeof(fields), "Upgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n",
              websocket_accept(accept, key));
     server_upgrade(q, slice_of(fields));
@@ -234,8 +260,11 @@ void admin_micro_changed(struct admin *a, const char *service)
 
 void admin_micro_watch(struct admin *a, struct http_request *q, const char *name)
 {
-    struct micro_watcher *w = calloc(1, sizeof(*w));
+    struct micro_watcher *w;
 
+    if (!check_handshake(q))
+        return;
+    w = calloc(1, sizeof(*w));
     if (!w) {
         admin_reply_line(q, 500, "%s", err_text(ERR_NO_MEMORY));
         return;

@@ -71,6 +71,17 @@ def test_a_ttl_must_be_renewed(micro, upstream):
     eventually(lambda: found(micro, "users") == 404, "the end of its time")
 
 
+def test_a_ttl_may_be_written_as_go_does(micro, upstream):
+    say(micro, "POST", service("users", upstream().address), "?ttl=0h0m1s")
+    eventually(lambda: found(micro, "users") == 404, "the end of its time")
+
+
+def test_no_more_is_taken_out_at_once_than_is_kept(micro):
+    nodes = [{"id": f"n{i}", "address": "127.0.0.1:9"} for i in range(1100)]
+    answer = micro.request("/registry", "DELETE", body=json.dumps({"name": "users", "nodes": nodes}).encode())
+    assert (answer.status, b"1000 records" in answer.body) == (500, True), answer
+
+
 def test_without_a_ttl_it_goes_when_nobody_listens(micro, upstream):
     app = upstream()
     say(micro, "POST", service("users", app.address))
@@ -122,6 +133,20 @@ def test_a_watch_answers_pings_and_closes(micro):
     watch.say(8, b"\x03\xe8")
     assert watch.frame() == (8, b"\x03\xe8")
     assert watch.file.read() == b""
+
+
+@pytest.mark.parametrize("fields, status", [
+    ("Sec-WebSocket-Version: 13\r\n", 400),
+    ("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", 400),
+    ("Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426)])
+def test_a_handshake_that_is_none_is_refused(micro, fields, status):
+    """RFC 6455 4.2.1, 4.4."""
+    with socket.create_connection(micro.address, 10) as s:
+        s.sendall(("GET /registry HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+                   fields + "\r\n").encode())
+        head = s.recv(4096)
+    assert f" {status} ".encode() in head.split(b"\r\n")[0], head
+    assert (b"Sec-WebSocket-Version: 13" in head) == (status == 426)
 
 
 def test_what_is_no_websocket_frame_ends_the_watch(micro):
