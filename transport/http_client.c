@@ -3,13 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "transport/http_client_inside.h"
 #include "transport/http_connections_inside.h"
 
-enum {
-    DEFAULT_LIMIT = 4 * 1024 * 1024,
-    HEAD_IN_LIMIT = 256 * 1024,
-    REQUEST_LIMIT = 256 * 1024
-};
+enum { DEFAULT_LIMIT = 4 * 1024 * 1024, HEAD_IN_LIMIT = 256 * 1024 };
 
 static struct http_connection *connection_of(struct stream *s)
 {
@@ -69,30 +66,19 @@ static void call_end(struct http_call *c, enum err e)
     tell_soon(c);
 }
 
-static void format_server(const struct http_call *c, char out[HOST_LIMIT + 16])
-{
-    char text[ADDRESS_TEXT];
-
-    if (c->server)
-        snprintf(out, HOST_LIMIT + 16, "%.*s:%u", (int)c->server->host.size,
-                 c->server->host.base, c->server->port);
-    else
-        snprintf(out, HOST_LIMIT + 16, "%s", address_format(&c->to, text));
-}
-
 static bool connect_again(struct http_call *c, enum err e);
 
 /* Says what (the reader, or the stream, may have), or what the table calls it; and to whom.
  */
 static void call_fail(struct http_call *c, enum err e, const char *doing)
 {
-    char to[HOST_LIMIT + 16];
+    char to[HTTP_SERVER_TEXT];
 
     if (!c->running || connect_again(c, e))
         return;
     if (!c->why.text[0])
         why(&c->why, e, "%s", err_text(e));
-    format_server(c, to);
+    http_call_server(c, to);
     why_drop(&c->why, to);
     why_in(&c->why, "%s %s", doing, to);
     call_end(c, e);
@@ -227,49 +213,6 @@ static const struct stream_events call_events = {
 
 /* --- the request --- */
 
-static bool has_a_body(const struct http_call *c)
-{
-    enum http_method m = http_method(c->method);
-
-    return c->body.size > 0 || m == METHOD_POST || m == METHOD_PUT || m == METHOD_PATCH;
-}
-
-static void add_host(const struct http_call *c, struct text *out)
-{
-    char text[ADDRESS_TEXT];
-
-    if (c->host.size > 0)
-        text_add(out, c->host);
-    else if (c->server && slice_find(c->server->host, ':') < c->server->host.size &&
-             c->server->host.base[0] != '[')
-        text_addf(out, "[%.*s]:%u", (int)c->server->host.size, c->server->host.base,
-                  c->server->port);
-    else if (c->server)
-        text_addf(out, "%.*s:%u", (int)c->server->host.size, c->server->host.base,
-                  c->server->port);
-    else if (address_is_path(&c->to))
-        text_add(out, SLICE("localhost"));
-    else
-        text_add(out, slice_of(address_format(&c->to, text)));
-}
-
-static void build_request(const struct http_call *c, struct text *out)
-{
-    text_init(out, REQUEST_LIMIT);
-    text_add(out, c->method);
-    text_add(out, SLICE(" "));
-    text_add(out, c->target);
-    text_add(out, SLICE(" HTTP/1.1\r\nHost: "));
-    add_host(c, out);
-    text_add(out, SLICE("\r\nUser-Agent: csidecar/" CSIDECAR_VERSION "\r\n"));
-    if (!c->connections)
-        text_add(out, SLICE("Connection: close\r\n"));
-    if (has_a_body(c))
-        text_addf(out, "Content-Length: %zu\r\n", c->body.size);
-    text_add(out, c->fields);
-    text_add(out, SLICE("\r\n"));
-}
-
 /* A write that failed says nothing yet: the answer (say, a 413) may have come before.
  * What ends the connection tells. */
 static void send_request(struct http_call *c)
@@ -277,7 +220,7 @@ static void send_request(struct http_call *c)
     struct text head;
     enum err e = ERR_NO_MEMORY;
 
-    build_request(c, &head);
+    http_call_write(c, &head);
     if (!head.failed)
         e = stream_writev(&c->connection->stream.stream,
                           (struct slice[]){text_slice(&head), c->body}, 2, NULL);
@@ -404,33 +347,6 @@ static bool connect_again(struct http_call *c, enum err e)
     return true;
 }
 
-/* Nothing that would end a line, or a word, early. */
-static bool is_one_word(struct slice s)
-{
-    for (size_t i = 0; i < s.size; i++)
-        if ((unsigned char)s.base[i] <= ' ' || s.base[i] == 0x7f)
-            return false;
-    return true;
-}
-
-static bool is_whole_lines(struct slice s)
-{
-    return s.size == 0 || (s.size > 2 && memcmp(s.base + s.size - 2, "\r\n", 2) == 0);
-}
-
-static enum err check(struct http_call *c)
-{
-    if (c->method.size == 0)
-        c->method = SLICE("GET");
-    if (c->target.size == 0)
-        c->target = SLICE("/");
-    if (is_one_word(c->method) && is_one_word(c->target) && is_one_word(c->host) &&
-        is_whole_lines(c->fields))
-        return ERR_OK;
-    return why(&c->why, ERR_BAD_VALUE,
-               "white space in the method, the target or the host");
-}
-
 static void call_init(struct http_call *c, struct loop *l)
 {
     http_call_fini(c);
@@ -452,7 +368,7 @@ enum err http_call_start(struct http_call *c, struct loop *l)
     enum err e;
 
     call_init(c, l);
-    e = check(c);
+    e = http_call_check(c);
     if (e)
         return e;
     c->scratch = malloc(sizeof(*c->scratch));
@@ -469,21 +385,6 @@ enum err http_call_start(struct http_call *c, struct loop *l)
 }
 
 /* --- afterwards --- */
-
-struct slice http_call_field(const struct http_call *c, struct slice name)
-{
-    struct slice rest = text_slice(&c->head_in);
-
-    while (rest.size > 0) {
-        struct slice line = slice_first(rest, slice_find(rest, '\n'));
-        size_t colon = slice_find(line, ':');
-
-        if (slice_equals_nocase(slice_first(line, colon), name))
-            return slice_trim(slice_after(line, colon + 1));
-        rest = slice_after(rest, line.size + 1);
-    }
-    return (struct slice){NULL, 0};
-}
 
 void http_call_fini(struct http_call *c)
 {
