@@ -180,8 +180,9 @@ static void on_changed(void *owner, enum zookeeper_event event, struct slice pat
 {
     struct zookeeper *z = owner;
 
-    zookeeper_services_changed(z, event, path);
-    zookeeper_names_changed(z, event, path);
+    (void)event;
+    zookeeper_services_changed(z, path);
+    zookeeper_names_changed(z, path);
 }
 
 static void on_closed(void *owner)

@@ -68,6 +68,7 @@ static void tell_when_settled(struct zookeeper *z)
 
 static void name_drop(struct zookeeper_name *n)
 {
+    map_remove(&n->z->by_name, slice_of(n->name));
     list_remove(&n->node);
     n->dropped = true;
     if (!n->busy)
@@ -114,31 +115,37 @@ static void read_name(struct zookeeper_name *n)
 
 static struct zookeeper_name *find(struct zookeeper *z, struct slice name)
 {
-    list_each(at, after, &z->names)
-    {
-        struct zookeeper_name *n = container_of(at, struct zookeeper_name, node);
+    return map_get(&z->by_name, name);
+}
 
-        if (slice_is(name, n->name))
-            return n;
+static struct zookeeper_name *name_new(struct zookeeper *z, struct slice name)
+{
+    struct zookeeper_name *n = calloc(1, sizeof(*n) + name.size + 1);
+
+    if (!n)
+        return NULL;
+    n->z = z;
+    memcpy(n->name, name.base, name.size);
+    if (map_put(&z->by_name, slice_of(n->name), n)) {
+        free(n);
+        return NULL;
     }
-    return NULL;
+    list_push_back(&z->names, &n->node);
+    return n;
 }
 
 static void take_name(struct zookeeper *z, struct slice name)
 {
     struct zookeeper_name *n = find(z, name);
+    bool is_new = !n;
 
-    if (!n && service_name_is_valid(name) &&
-        (n = calloc(1, sizeof(*n) + name.size + 1))) {
-        n->z = z;
-        memcpy(n->name, name.base, name.size);
-        list_push_back(&z->names, &n->node);
+    if (is_new && service_name_is_valid(name))
+        n = name_new(z, name);
+    if (!n)
+        return;
+    n->present = true;
+    if (is_new || z->names_again)
         read_name(n);
-    } else if (n && z->names_again) {
-        read_name(n);
-    }
-    if (n)
-        n->present = true;
 }
 
 static void take_names(struct zookeeper *z, struct zookeeper_reader *r)
@@ -205,13 +212,11 @@ void zookeeper_names_read(struct zookeeper *z)
     read_root(z, ZOOKEEPER_GET_CHILDREN);
 }
 
-void zookeeper_names_changed(struct zookeeper *z, enum zookeeper_event event,
-                             struct slice path)
+void zookeeper_names_changed(struct zookeeper *z, struct slice path)
 {
     struct slice name, id;
     struct zookeeper_name *n;
 
-    (void)event;
     if (!z->names_wanted)
         return;
     if (slice_is(path, z->base_path)) {
@@ -227,6 +232,7 @@ static void forget_all(struct zookeeper *z)
 {
     list_each(at, after, &z->names)
         name_drop(container_of(at, struct zookeeper_name, node));
+    map_fini(&z->by_name);
     z->names_told = false;
 }
 

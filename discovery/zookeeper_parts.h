@@ -32,6 +32,7 @@ struct zookeeper {
     size_t chroot_size;
     struct list services; /* struct zookeeper_service */
     struct list names;    /* struct zookeeper_name */
+    struct map by_name;   /* the same */
     struct list records;  /* struct zookeeper_record */
     bool parent_refused;  /* since a leaf found none */
     struct zookeeper_request names_read;
@@ -74,8 +75,7 @@ bool zookeeper_path_split(const struct zookeeper *z, struct slice path,
 enum err zookeeper_watch(struct registry *r, struct registry_watch *w);
 void zookeeper_unwatch(struct registry *r, struct registry_watch *w);
 void zookeeper_services_read(struct zookeeper *z);
-void zookeeper_services_changed(struct zookeeper *z, enum zookeeper_event event,
-                                struct slice path);
+void zookeeper_services_changed(struct zookeeper *z, struct slice path);
 void zookeeper_services_fail(struct zookeeper *z, enum err e, const struct why *w);
 void zookeeper_services_close(struct zookeeper *z);
 
@@ -83,8 +83,7 @@ void zookeeper_services_close(struct zookeeper *z);
 enum err zookeeper_watch_names(struct registry *r);
 void zookeeper_unwatch_names(struct registry *r);
 void zookeeper_names_read(struct zookeeper *z);
-void zookeeper_names_changed(struct zookeeper *z, enum zookeeper_event event,
-                             struct slice path);
+void zookeeper_names_changed(struct zookeeper *z, struct slice path);
 void zookeeper_names_fail(struct zookeeper *z, enum err e, const struct why *w);
 void zookeeper_names_close(struct zookeeper *z);
 

@@ -56,23 +56,25 @@ static void leaf_bad(struct zookeeper_leaf *l)
     l->is_good = false;
 }
 
-static void leaf_drop(struct zookeeper_leaf *l)
+static void leaf_let_go(struct zookeeper_leaf *l)
 {
-    map_remove(&l->service->leaves, slice_of(l->id));
     leaf_bad(l);
     l->service = NULL;
     if (!l->busy)
         leaf_free(l);
 }
 
+static void leaf_drop(struct zookeeper_leaf *l)
+{
+    map_remove(&l->service->leaves, slice_of(l->id));
+    leaf_let_go(l);
+}
+
+/* Nobody looks a key up between the first that goes and the map. */
 static void drop_all(struct zookeeper_service *s)
 {
-    while (s->leaves.count > 0) {
-        struct zookeeper_leaf *any = NULL;
-
-        map_each(at, &s->leaves) any = at->value;
-        leaf_drop(any);
-    }
+    map_each(at, &s->leaves) leaf_let_go(at->value);
+    map_fini(&s->leaves);
 }
 
 static void leaf_good(struct zookeeper_leaf *l, const struct instance *i)
@@ -364,19 +366,18 @@ void zookeeper_services_read(struct zookeeper *z)
     }
 }
 
-static void changed(struct zookeeper_service *s, enum zookeeper_event event,
-                    struct slice id)
+/* One that was deleted may have been created again before the children are read, which then are the same as before. */
+static void changed(struct zookeeper_service *s, struct slice id)
 {
     struct zookeeper_leaf *l = id.size ? map_get(&s->leaves, id) : NULL;
 
     if (id.size == 0)
         read_children(s);
-    else if (l && event == ZOOKEEPER_DATA_CHANGED)
+    else if (l)
         read_leaf(l);
 }
 
-void zookeeper_services_changed(struct zookeeper *z, enum zookeeper_event event,
-                                struct slice path)
+void zookeeper_services_changed(struct zookeeper *z, struct slice path)
 {
     struct slice service, id;
 
@@ -387,7 +388,7 @@ void zookeeper_services_changed(struct zookeeper *z, enum zookeeper_event event,
         struct zookeeper_service *s = container_of(at, struct zookeeper_service, node);
 
         if (s->watch && micro_name_is(service, s->watch->service))
-            changed(s, event, id);
+            changed(s, id);
     }
 }
 

@@ -90,6 +90,19 @@ def test_what_kazoo_creates_changes_and_deletes_is_seen(server, client, sidecar)
     until_seen(s, "cart")
 
 
+def test_a_leaf_that_is_created_again_at_once_is_read_again(server, client, sidecar):
+    """In one transaction: the children are the same before and after."""
+    s, path = sidecar(server.url), ROOT + "/cart/cart-1"
+    put(client, "cart", "cart-1")
+    until_seen(s, "cart")
+    for port in 6000, 6001:
+        again = client.transaction()
+        again.delete(path)
+        again.create(path, json.dumps({"name": "cart", "nodes": [{"id": "cart-1", "address": "127.0.0.1:%d" % port}]}).encode())
+        again.commit()
+        eventually(lambda: [i["address"] for i in sees(s, "cart")] == ["127.0.0.1:%d" % port], "the new one", 5)
+
+
 def test_services_without_instances_are_no_names(server, client):
     put(client, "cart", "cart-1")
     client.create(ROOT + "/empty")
