@@ -141,7 +141,7 @@ REGISTRY_TESTS := $(patsubst %.c,$O/%,$(wildcard tests/registries/test_conforman
 registry-tests: $(REGISTRY_TESTS)
 
 # The same against registries that are somebody's, or too big to be built for each run: tests/live.
-LIVE_TESTS := $(patsubst %.c,$O/%,$(wildcard tests/live/test_conformance_*.c))
+LIVE_TESTS := $(patsubst %.c,$O/%,$(filter-out $(if $(KUBERNETES),,%_kubernetes.c),$(wildcard tests/live/test_conformance_*.c)))
 live-tests: $(LIVE_TESTS)
 
 # Fuzz targets: tests/fuzz/fuzz_<what>.c, with clang and MODE=fuzz (tests/fuzz/run does it).
