@@ -31,11 +31,12 @@ static void look(const struct tls_client *c, struct stat seen[FILES])
             seen[i] = (struct stat){0};
 }
 
+/* By the time of its last change of any kind: that of its content may be set, and stays when it becomes readable. */
 static bool same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 /* --- a context --- */

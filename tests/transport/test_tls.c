@@ -407,6 +407,29 @@ TEST(a_broken_file_leaves_the_old_one_in_use)
     assert_int_equal(connect_again(), ERR_OK);
 }
 
+/* As rsync -t or an unpacked archive writes it, over the old one; and as it is for one that becomes readable only later:
+ * neither its size nor the time of its content say that anything is new. */
+TEST(a_file_that_keeps_its_time_and_size_is_looked_at_again_all_the_same)
+{
+    char command[512];
+
+    tls_replace("mine.pem", "rogue.pem");
+    wire.settings.ca_file = tls_path("mine.pem");
+    snprintf(command, sizeof(command),
+             "cd $(dirname %s) && cp -p mine.pem was && truncate -s 4096 mine.pem && "
+             "touch -r was mine.pem",
+             wire.settings.ca_file);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(connect_with("server", NULL), ERR_DENIED);
+    snprintf(command, sizeof(command),
+             "cd $(dirname %s) && cat ca.pem > mine.pem && truncate -s 4096 mine.pem && "
+             "touch -r was mine.pem",
+             wire.settings.ca_file);
+    assert_int_equal(system(command), 0);
+    time_passes();
+    assert_int_equal(connect_again(), ERR_OK);
+}
+
 static int make(void **state)
 {
     (void)state;
@@ -449,6 +472,7 @@ int main(void)
         RUN_WITH(nothing_comes_while_reading_is_off),
         RUN_WITH(a_renewed_authority_is_believed_without_a_restart),
         RUN_WITH(a_broken_file_leaves_the_old_one_in_use),
+        RUN_WITH(a_file_that_keeps_its_time_and_size_is_looked_at_again_all_the_same),
     };
 
     return cmocka_run_group_tests(tests, make, clean);
