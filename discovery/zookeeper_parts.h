@@ -1,10 +1,10 @@
 /* zookeeper_parts.h - between the files of the ZooKeeper registry.
  *
  *   registry_zookeeper.c    opens and closes; who is told what when the session comes and goes; the table
- *   zookeeper_service.c     services in use: children, and the data of each
+ *   zookeeper_service.c     services in use: children           zookeeper_leaf.c      and the data of each
  *   zookeeper_names.c       the names there are: services with children
  *   zookeeper_record.c      what we publish: ephemeral leaves under persistent parents
- *   zookeeper_client.c      the session                     zookeeper_message.c   the words
+ *   zookeeper_client.c      the session (zookeeper_client_parts.h)   zookeeper_message.c   the words
  *
  * A leaf is CHROOT ROOT "/" SERVICE "/" ID, its data go-micro's Service with one node (go-plugins' zookeeper registry), with
  * '/' in either name as '-'. go-micro's own leaves are persistent; ours are ephemeral, which nobody minds who reads.
