@@ -20,7 +20,8 @@ static const char *read_line(struct kubernetes *k, const char *path)
     size = fread(line, 1, sizeof(line) - 1, file);
     fclose(file);
     line[size] = '\0';
-    return memory_copy(&k->base.memory, slice_first(slice_of(line), strcspn(line, "\r\n")));
+    return memory_copy(&k->base.memory,
+                       slice_first(slice_of(line), strcspn(line, "\r\n")));
 }
 
 static const char *in_account(struct kubernetes *k, const char *name)
@@ -42,7 +43,8 @@ static enum err find_cluster(struct kubernetes *k, struct why *w)
 
     if (!host || !*host)
         return why(w, ERR_BAD_VALUE,
-                   "this is no pod (KUBERNETES_SERVICE_HOST is not set): say kubernetes+https://HOST:PORT/NAMESPACE");
+                   "this is no pod (KUBERNETES_SERVICE_HOST is not set): say "
+                   "kubernetes+https://HOST:PORT/NAMESPACE");
     size = snprintf(k->hosts, sizeof(k->hosts), strchr(host, ':') ? "[%s]:%s" : "%s:%s",
                     host, port && *port ? port : "443");
     if (size >= (int)sizeof(k->hosts))
@@ -120,7 +122,9 @@ enum err kubernetes_account_open(struct kubernetes *k, struct why *w)
     enum err e = k->base.url.hosts.size > 0 ? ERR_OK : find_cluster(k, w);
 
     if (!e && k->base.url.user.size > 0)
-        e = why(w, ERR_BAD_VALUE, "Kubernetes has no users here: its token is registry.token, token_file or ?token=");
+        e = why(w, ERR_BAD_VALUE,
+                "Kubernetes has no users here: its token is registry.token, token_file "
+                "or ?token=");
     if (!e)
         e = find_namespace(k, w);
     return e ? e : find_pod(k, w);
@@ -151,8 +155,10 @@ static void add_token_of_file(struct text *out, const char *path)
         return;
     size = fread(token, 1, sizeof(token), file);
     fclose(file);
-    if (size < sizeof(token))
-        add_token(out, slice_from(token, size));
+    if (size == sizeof(token))
+        return;
+    token[size] = '\0';
+    add_token(out, slice_first(slice_of(token), strcspn(token, "\r\n")));
 }
 
 void kubernetes_account_fields(struct kubernetes *k, struct text *out)

@@ -10,8 +10,8 @@ enum {
     AGAIN_MS = 100,
     AGAIN_MOST_MS = 5000,
     JITTER = 20,
-    OPEN_MS = 4000, /* until the head of the watch's answer */
-    GRACE_MS = 5000, /* after the time a watch was asked for */
+    OPEN_MS = 4000,        /* until the head of the watch's answer */
+    GRACE_MS = 5000,       /* after the time a watch was asked for */
     LINE_KEPT = 64 * 1024, /* of memory, after a longer one */
 };
 
@@ -67,7 +67,9 @@ static void on_patience(struct timer *t)
 
 static void say_permission(struct kubernetes_feed *f)
 {
-    why_in(&f->why, "the account may not list and watch %s of namespace %s (RBAC; or ?read= says that they are not needed)",
+    why_in(&f->why,
+           "the account may not list and watch %s of namespace %s (RBAC; or ?read= says "
+           "that they are not needed)",
            f->kind->name, f->kubernetes->namespace);
 }
 
@@ -251,7 +253,8 @@ static void on_watch_ended(struct registry_call *c, enum err e)
     e = reason_of(f, e);
     if (status == KUBERNETES_GONE)
         start_anew(f);
-    if (was_watching && is_wanted(f) && (e == ERR_OK || e == ERR_TIMEOUT || !f->version[0])) {
+    if (was_watching && is_wanted(f) &&
+        (e == ERR_OK || e == ERR_TIMEOUT || !f->version[0])) {
         f->state = KUBERNETES_OFF;
         wait_to_open(f, e == ERR_OK && f->failures == 0);
         f->failures++; /* until the next one is open */
@@ -274,9 +277,9 @@ static void start_watch(struct kubernetes_feed *f)
     text_clear(&f->line);
     f->state = KUBERNETES_OPENING;
     registry_call_fini(&f->call);
-    f->call = (struct registry_call){.http = {.piece = on_piece,
-                                              .begun = on_begun,
-                                              .timeout_ms = ms + GRACE_MS}};
+    f->call = (struct registry_call){
+        .http = {.piece = on_piece, .begun = on_begun, .timeout_ms = ms + GRACE_MS}
+    };
     timer_start(&f->opening, kubernetes_clock(k), OPEN_MS);
     start_call(f, on_watch_ended);
 }
@@ -345,9 +348,10 @@ static void start_page(struct kubernetes_feed *f)
         f->listing++;
     f->state = KUBERNETES_LISTING;
     registry_call_fini(&f->call);
-    f->call = (struct registry_call){.may_repeat = true,
-                                     .http = {.timeout_ms = KUBERNETES_LIST_MS,
-                                              .limit = KUBERNETES_ANSWER_LIMIT}};
+    f->call = (struct registry_call){
+        .may_repeat = true,
+        .http = {.timeout_ms = KUBERNETES_LIST_MS, .limit = KUBERNETES_ANSWER_LIMIT}
+    };
     start_call(f, on_page);
 }
 

@@ -21,8 +21,8 @@ enum kubernetes_event kubernetes_event_read(const json_t *line, const json_t **o
     static const char *const types[] = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK",
                                         "ERROR"};
     static const enum kubernetes_event events[] = {KUBERNETES_CHANGED, KUBERNETES_CHANGED,
-                                                   KUBERNETES_DELETED, KUBERNETES_BOOKMARK,
-                                                   KUBERNETES_ERROR};
+                                                   KUBERNETES_DELETED,
+                                                   KUBERNETES_BOOKMARK, KUBERNETES_ERROR};
     const char *type = text_of(line, "type");
 
     *object = json_object_get(line, "object");
@@ -64,8 +64,7 @@ static unsigned pick_port(const json_t *ports, const char *wanted)
 /* A condition that is not said is as `otherwise`. */
 static bool condition(const json_t *endpoint, const char *name, bool otherwise)
 {
-    const json_t *value =
-        json_object_get(json_object_get(endpoint, "conditions"), name);
+    const json_t *value = json_object_get(json_object_get(endpoint, "conditions"), name);
 
     return json_is_boolean(value) ? json_is_true(value) : otherwise;
 }

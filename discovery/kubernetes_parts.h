@@ -69,8 +69,8 @@ struct kubernetes_feed {
     enum kubernetes_feed_state state;
     struct registry_call call;
     struct text target, fields;
-    struct text line;     /* of the watch, that is not whole yet */
-    struct text next;     /* where the list goes on */
+    struct text line; /* of the watch, that is not whole yet */
+    struct text next; /* where the list goes on */
     struct timer again, patience, opening;
     char version[KUBERNETES_VERSION_LIMIT]; /* all until then was heard; "": nothing */
     struct map objects;                     /* by name */

@@ -105,7 +105,8 @@ void kubernetes_write_patch(struct text *out, const char *version, const char *s
 {
     text_addf(out, "{\"metadata\":{\"resourceVersion\":");
     text_add_json(out, slice_of(version));
-    text_addf(out, ",\"labels\":{\"micro.mu/type\":\"service\",\"micro.mu/selector-%s\":%s}",
+    text_addf(out,
+              ",\"labels\":{\"micro.mu/type\":\"service\",\"micro.mu/selector-%s\":%s}",
               service, record.size ? "\"service\"" : "null");
     text_addf(out, ",\"annotations\":{\"" KUBERNETES_ANNOTATION "%s\":", service);
     if (record.size)

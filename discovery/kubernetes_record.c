@@ -91,11 +91,13 @@ static void say_permission(struct kubernetes_record *r, const char *verb, enum e
 
     if (status == 403)
         why_in(&r->call.http.why,
-               "the account may not %s pods of namespace %s (RBAC; ?use=resolve registers nothing)",
+               "the account may not %s pods of namespace %s (RBAC; ?use=resolve "
+               "registers nothing)",
                verb, k->namespace);
     else if (status == 404)
         why(&r->call.http.why, e,
-            "there is no pod %s in namespace %s ($POD_NAME or ?pod= names ours; ?use=resolve registers nothing)",
+            "there is no pod %s in namespace %s ($POD_NAME or ?pod= names ours; "
+            "?use=resolve registers nothing)",
             k->pod, k->namespace);
 }
 
@@ -115,7 +117,8 @@ static void start(struct kubernetes_record *r, const char *query,
     kubernetes_account_fields(r->kubernetes, &r->fields);
     if (r->body.size > 0)
         text_addf(&r->fields, "Content-Type: application/merge-patch+json\r\n");
-    r->call = (struct registry_call){.owner = r, .answered = answered, .may_repeat = true};
+    r->call =
+        (struct registry_call){.owner = r, .answered = answered, .may_repeat = true};
     http->method = r->body.size > 0 ? SLICE("PATCH") : SLICE("GET");
     http->target = text_slice(&r->target);
     http->fields = text_slice(&r->fields);

@@ -85,10 +85,30 @@ static int register_there(struct cli *c, const json_t *body)
 
 /* ---- in this process ---- */
 
+enum { LOOK_MS = 200 };
+
 struct holder {
     struct cli *cli;
-    bool held, stopped, said;
+    struct lease *lease;
+    unsigned registries;
+    struct timer look;
+    bool held, stopped, said, complained;
 };
+
+/* What it is that keeps us waiting: once, since it is tried again without end. */
+static void on_look(struct timer *t)
+{
+    struct holder *h = container_of(t, struct holder, look);
+    const char *why = "";
+
+    for (unsigned i = 0; i < h->registries && !*why; i++)
+        lease_state(h->lease, i, &why);
+    if (*why && !h->held && !h->complained) {
+        fprintf(stderr, "csidecar: %s; it is tried again\n", why);
+        h->complained = true;
+    }
+    timer_start(&h->look, &h->cli->loop.clock, LOOK_MS);
+}
 
 static void on_changed(struct lease *l, bool held)
 {
@@ -121,8 +141,13 @@ static int hold(struct cli *c, struct direct *d, const struct registration *r)
 
     if (lease_open(&l, cli_direct_catalog(d), r, &lease_events, &h))
         return cli_no_memory();
+    h.lease = l;
+    h.registries = catalog_registry_count(cli_direct_catalog(d));
+    timer_init(&h.look, on_look);
+    timer_start(&h.look, &c->loop.clock, LOOK_MS);
     lease_start(l);
     cli_direct_run(d);
+    timer_stop(&h.look, &c->loop.clock);
     lease_stop(l, REMOVE_MS);
     while (!h.stopped)
         loop_run(&c->loop);

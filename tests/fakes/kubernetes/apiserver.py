@@ -64,9 +64,9 @@ class Question:
     def key(self):
         return self.resource, self.namespace, self.name
 
-    @property
-    def is_watch(self):
-        return self.query.get("watch") in ("1", "true")
+    def says(self, name):
+        """As Go reads a truth."""
+        return self.query.get(name) in ("1", "t", "T", "true", "TRUE", "True")
 
     def selects(self, thing):
         """By labels: a=b, a==b, a!=b, a, !a."""
@@ -188,7 +188,7 @@ class Handler(BaseHTTPRequestHandler):
             self.allow("get", question)
             with self.store.changed:
                 return self.answer(200, self.whole(self.store.get(question.key), question))
-        if question.is_watch:
+        if question.says("watch"):
             self.allow("watch", question)
             return self.watch(question)
         self.allow("list", question)
@@ -301,7 +301,7 @@ class Handler(BaseHTTPRequestHandler):
             for change in changes:
                 self.tell(question, change)
                 version = change.version
-            if question.query.get("allowWatchBookmarks") == "true" and time.monotonic() > bookmark + state.options.bookmarks:
+            if question.says("allowWatchBookmarks") and time.monotonic() > bookmark + state.options.bookmarks:
                 bookmark = time.monotonic()
                 version = max(version, newest) if not changes else version
                 self.say("BOOKMARK", {"metadata": {"resourceVersion": str(version), "creationTimestamp": None}}, question)
