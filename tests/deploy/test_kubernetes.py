@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from deployed import ROOT, free_port, wait_for
+from registries.kubernetes import NEEDED
 
 MANIFESTS = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))
 VERSIONS = ["1.30", "1.34"]
@@ -44,6 +45,18 @@ def manifest(request):
 def test_it_holds_to_the_schema(manifest, version):
     for document in documents(manifest):
         kubernetes_validate.validate(document, version, strict=True)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_roles_hold_to_the_schema(version):
+    for document in documents(ROOT / "deploy/kubernetes/roles/registry.yaml"):
+        kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_the_registrys_role_is_what_its_tests_are_allowed():
+    role = of_kind(ROOT / "deploy/kubernetes/roles/registry.yaml", "Role")
+    given = [[verb, resource] for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]]
+    assert sorted(given) == sorted(NEEDED["may"])
 
 
 def test_the_schema_refuses_a_field_that_does_not_exist(manifest):
