@@ -21,9 +21,11 @@ static void leaf_bad(struct zookeeper_leaf *l)
     l->is_good = false;
 }
 
+/* What is out for it is answered to the leaf alone: the list does not wait for it any more. */
 static void leaf_let_go(struct zookeeper_leaf *l)
 {
     leaf_bad(l);
+    l->service->pending -= l->busy;
     l->service = NULL;
     if (!l->busy)
         leaf_free(l);

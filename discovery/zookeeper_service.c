@@ -248,8 +248,6 @@ void zookeeper_unwatch(struct registry *r, struct registry_watch *watch)
     if (!s)
         return;
     s->told = false; /* nobody is told of what is dropped */
-    /* What is out for a leaf is answered to the leaf. */
-    map_each(at, &s->leaves) s->pending -= ((struct zookeeper_leaf *)at->value)->busy;
     zookeeper_leaves_drop(s);
     s->watch = NULL;
     service_free_if_over(s);
