@@ -12,6 +12,7 @@ import time
 import pytest
 from scenario.apps import App
 from scenario.cli import csidecar
+from scenario.lib import Client as Caller
 from scenario.lib import Sidecar, eventually
 
 from .base import ROOT, Server, accepts, popen
@@ -174,6 +175,22 @@ def test_maintenance_is_draining(server, sidecar, client):
     client("maintenance", "web-m", False)
     eventually(lambda: [i["draining"] for i in sees(s, "web")] == [False], "it to be back")
     client("deregister", "web-m")
+
+
+def test_who_is_in_maintenance_gets_no_new_call(server, sidecar, client, app):
+    s = sidecar(server.url)
+    host, port = app.address.split(":")
+    for ident, at in ("web-dead", 9), ("web-well", int(port)):  # nobody answers at the first
+        client("register", "web", ident, host, at, [], "30s")
+        client("pass", "service:" + ident)
+    client("maintenance", "web-dead", True)
+    eventually(lambda: sorted(i["draining"] for i in sees(s, "web")) == [False, True], "one to drain")
+    for _ in range(20):
+        with Caller(s.address) as caller:
+            answer = caller.request("/web/x").response()
+        assert (answer.status, answer["csidecar-attempts"]) == (200, "1")
+    for ident in "web-dead", "web-well":
+        client("deregister", ident)
 
 
 def test_a_client_that_blocks_is_woken_when_we_go(server, sidecar, client):
