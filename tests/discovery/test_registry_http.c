@@ -81,8 +81,8 @@ static void open_servers(const char *first, const char *second)
 
     world.apps[0].answer = first;
     world.apps[1].answer = second;
-    snprintf(hosts, sizeof(hosts), "127.0.0.1:%u,127.0.0.1:%u", address_port(&world.apps[0].address),
-             address_port(&world.apps[1].address));
+    snprintf(hosts, sizeof(hosts), "127.0.0.1:%u,127.0.0.1:%u",
+             address_port(&world.apps[0].address), address_port(&world.apps[1].address));
     assert_int_equal(open_hosts(hosts, NULL), ERR_OK);
 }
 
@@ -207,13 +207,14 @@ TEST(any_other_refusal_is_not_supported)
 
 TEST(a_redirect_is_no_success_and_says_where_to)
 {
-    assert_means(ANSWER("302 Found", "Location: https://login.example/\r\n", "0\r\n\r\n"), ERR_BAD_RESPONSE,
-                 "a redirect, 302 to https://login.example/");
+    assert_means(ANSWER("302 Found", "Location: https://login.example/\r\n", "0\r\n\r\n"),
+                 ERR_BAD_RESPONSE, "a redirect, 302 to https://login.example/");
 }
 
 TEST(control_characters_of_an_answer_do_not_get_into_the_log)
 {
-    assert_means(ANSWER("500 No", "", "9\r\n\r\nbad\x1b[31mx"), ERR_UNAVAILABLE, ": 500 bad");
+    assert_means(ANSWER("500 No", "", "9\r\n\r\nbad\x1b[31mx"), ERR_UNAVAILABLE,
+                 ": 500 bad");
     assert_null(strchr(world.call.http.why.text, 0x1b));
 }
 
@@ -302,10 +303,13 @@ TEST(without_memory_it_does_not_open_and_leaks_nothing)
 TESTS(RUN_WITH(the_first_that_is_well_is_asked),
       RUN_WITH(what_may_be_repeated_is_asked_of_the_next_and_the_next_call_begins_there),
       RUN_WITH(what_may_not_be_repeated_fails_and_the_next_call_goes_elsewhere),
-      RUN_WITH(who_cannot_be_reached_is_passed_over), RUN_WITH(each_is_asked_once_and_then_it_has_failed),
-      RUN_WITH(what_belongs_to_one_is_asked_of_that_one), RUN_WITH(a_token_that_is_refused_is_named),
-      RUN_WITH(nothing_there_is_not_found), RUN_WITH(too_many_requests_are_a_server_that_is_not_well),
-      RUN_WITH(any_other_refusal_is_not_supported), RUN_WITH(a_redirect_is_no_success_and_says_where_to),
+      RUN_WITH(who_cannot_be_reached_is_passed_over),
+      RUN_WITH(each_is_asked_once_and_then_it_has_failed),
+      RUN_WITH(what_belongs_to_one_is_asked_of_that_one),
+      RUN_WITH(a_token_that_is_refused_is_named), RUN_WITH(nothing_there_is_not_found),
+      RUN_WITH(too_many_requests_are_a_server_that_is_not_well),
+      RUN_WITH(any_other_refusal_is_not_supported),
+      RUN_WITH(a_redirect_is_no_success_and_says_where_to),
       RUN_WITH(control_characters_of_an_answer_do_not_get_into_the_log),
       RUN_WITH(an_answer_that_is_cut_short_is_a_server_that_is_not_well),
       RUN_WITH(cancelled_it_is_told_once_later_and_nobody_else_is_asked),

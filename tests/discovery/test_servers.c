@@ -43,8 +43,9 @@ TEST(a_port_that_is_not_written_is_the_registrys)
 TEST(what_is_no_server_is_refused_in_its_own_words)
 {
     static const char *const wrong[] = {
-        ",",      "a,",     "a,,b",    ":1",   "a:",      "a:0",     "a:65536", "a:-1", "a:b", "a:1:2", "::1",
-        "[::1]x", "[::1",   "[",       "[]",   "[]:1",    "[::1]:",  "[::1]]:1", "[host]", "[10.0.0.1]",
+        ",",    "a,",   "a,,b",   ":1",       "a:",     "a:0",        "a:65536",
+        "a:-1", "a:b",  "a:1:2",  "::1",      "[::1]x", "[::1",       "[",
+        "[]",   "[]:1", "[::1]:", "[::1]]:1", "[host]", "[10.0.0.1]",
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
