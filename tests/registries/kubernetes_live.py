@@ -4,8 +4,11 @@ behind ours: what those would write (a pod's status, a service's slices) tests w
 
 A real one takes no slice with an address of 127.0.0.0/8; what is in a pod's status or annotations it does not look at."""
 
+import json
 import os
 import ssl
+import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 
@@ -15,8 +18,10 @@ from kubernetes.client.rest import ApiException
 from .base import ROOT, Server, ServerError, free_port
 from .certificates import make_authority, make_certificate
 from .etcd import Etcd, b64
+from .kubernetes import PODS, SLICES, hostile_objects
 
 PROGRAM = ROOT / "build/live/kube-apiserver"
+TOKEN_FILE = ROOT / "build/live/kubernetes.token"  # of who may do what docs/registries.md says is needed
 KUBECONFIG = os.environ.get("KUBECONFIG", "")
 RULES = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "patch"]},
          {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]}]
@@ -36,6 +41,45 @@ class Objects:
     """What tests put into an API server, all of it in one namespace; by Kubernetes's own client for Python."""
 
     namespace = "default"
+    recovers_s = 9.0  # as the fake's
+
+    @property
+    def url(self):
+        """The token of an account is too long for it, and stands in TOKEN_FILE."""
+        return self.url_of_pod("bench")
+
+    def url_of_pod(self, name):
+        options = {"ca_file": self.client.configuration.ssl_ca_cert, "pod": name, "watch": "3s"}
+        return "kubernetes+https://%s/%s?%s" % (self.address, self.namespace, urllib.parse.urlencode(options, safe="/"))
+
+    def stop(self):
+        TOKEN_FILE.unlink(missing_ok=True)
+        super().stop()
+
+    def fresh(self):
+        """With one pod, `bench`, that all csidecars of a test are in."""
+        self.empty()
+        self.create_pod("bench", "127.0.0.1")
+
+    def hostile(self, n, service):
+        """What the fake has, as far as a real one takes it."""
+        objects = list(hostile_objects(service))
+        if n >= len(objects):
+            return False
+        resource, thing = objects[n]
+        thing["metadata"] = {**thing["metadata"], "name": "hostile-%d" % n}
+        if resource == "pods":
+            thing["spec"]["schedulerName"] = "nobody"
+        try:
+            self.create_raw(PODS if resource == "pods" else SLICES, thing)
+        except ApiException as e:
+            if e.status not in (400, 413, 422):
+                raise
+        return True
+
+    def create_raw(self, path, thing):
+        self.client.call_api(path % self.namespace, "POST", body=thing, auth_settings=["BearerToken"], response_type="object",
+                             header_params={"Content-Type": "application/json"})
 
     def connect(self, kubeconfig):
         self.client = config.new_client_from_config(str(kubeconfig))
@@ -102,12 +146,15 @@ class Objects:
 
     def create_account(self, name, rules=RULES):
         """A service account that may do that in our namespace, and nothing else."""
+        self.core.create_namespaced_service_account(self.namespace, {"metadata": {"name": name}})
+        self.allow(name, rules, {"kind": "ServiceAccount", "name": name, "namespace": self.namespace})
+
+    def allow(self, name, rules, subject):
         metadata = {"metadata": {"name": name}}
-        self.core.create_namespaced_service_account(self.namespace, metadata)
         self.rbac.create_namespaced_role(self.namespace, {**metadata, "rules": rules})
         self.rbac.create_namespaced_role_binding(self.namespace, {
             **metadata, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": self.namespace}]})
+            "subjects": [subject]})
 
     def set_rules(self, name, rules):
         self.rbac.replace_namespaced_role(name, self.namespace, {"metadata": {"name": name}, "rules": rules})
@@ -137,6 +184,21 @@ class Objects:
         self.core.delete_namespaced_service_account(name, self.namespace)
         self.core.create_namespaced_service_account(self.namespace, {"metadata": {"name": name}})
 
+    def get(self, folder, path):
+        """(status, JSON) of what a pod with that mount() gets; without the published client."""
+        request = urllib.request.Request("https://%s%s" % (self.address, path),
+                                         headers={"Authorization": "Bearer " + (folder / "token").read_text()})
+        try:
+            context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+            with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as e:
+            return e.code, json.loads(e.read())
+
+    def refuses(self, name):
+        """Is what was last mounted for the account unauthorized?"""
+        return self.get(self.folder("account-" + name), "/api/v1/namespaces/%s/pods" % self.namespace)[0] == 401
+
     def authority(self):
         with open(self.client.configuration.ssl_ca_cert) as file:
             return file.read()
@@ -147,7 +209,7 @@ class KubernetesLive(Objects, Server):
 
     name = "kubernetes_live" if not KUBECONFIG else ""
     real = "real"
-    admin = "admins-token"  # the only static one, of the group that may do everything
+    admin, ours = "admins-token", "our-token"  # the static ones: of the group that may do everything, of the user csidecar
 
     def start(self):
         if not PROGRAM.exists():
@@ -156,12 +218,19 @@ class KubernetesLive(Objects, Server):
         make_authority(self.keys)
         make_certificate(self.keys, "server")
         make_certificate(self.keys, "accounts", "DNS:accounts")
-        written(self.keys / "tokens.csv", '%s,admin,admin,"system:masters"\n' % self.admin)
+        written(self.keys / "tokens.csv", '%s,admin,admin,"system:masters"\n%s,csidecar,csidecar\n' % (
+            self.admin, self.ours))
+        written(TOKEN_FILE, self.ours)
         self.write_kubeconfig()
         self.etcd = Etcd()
         self.etcd.start()
         self.back()
+        self.furnish()
+
+    def furnish(self):
         self.create_default_account(self.namespace)
+        self.allow("csidecar", RULES, {"kind": "User", "name": "csidecar"})
+        self.create_pod("bench", "127.0.0.1")
 
     def write_kubeconfig(self):
         self.kubeconfig = written(self.folder("kubeconfig") / "config", """\
@@ -210,10 +279,7 @@ users: [{name: admin, user: {token: "%s"}}]
         self.process.kill()
         self.etcd.lose_all()
         self.back()
-        self.create_default_account(self.namespace)
-
-    def fresh(self):
-        self.empty()
+        self.furnish()
 
     def stop(self):
         super().stop()
@@ -256,13 +322,14 @@ class Given(Objects, Server):
         except (ApiException, OSError) as e:
             raise ServerError("no namespace for the tests in the cluster of KUBECONFIG=%s: %s" % (KUBECONFIG, e)) from None
         self.made = True
+        self.create_account("csidecar")
+        TOKEN_FILE.parent.mkdir(parents=True, exist_ok=True)
+        written(TOKEN_FILE, self.token("csidecar"))
+        self.create_pod("bench", "127.0.0.1")
 
     @property
     def address(self):
         return self.client.configuration.host.split("://")[-1].rstrip("/")
-
-    def fresh(self):
-        self.empty()
 
     def stop(self):
         if getattr(self, "made", False):
