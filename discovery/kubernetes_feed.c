@@ -10,9 +10,8 @@ enum {
     AGAIN_MS = 100,
     AGAIN_MOST_MS = 5000,
     JITTER = 20,
-    OPEN_MS = 4000,        /* until the head of the watch's answer */
-    GRACE_MS = 5000,       /* after the time a watch was asked for */
-    LINE_KEPT = 64 * 1024, /* of memory, after a longer one */
+    OPEN_MS = 4000,  /* until the head of the watch's answer */
+    GRACE_MS = 5000, /* after the time a watch was asked for */
 };
 
 static struct kubernetes_feed *feed_of(struct registry_call *c)
@@ -47,8 +46,7 @@ static void on_again(struct timer *t)
     open_feed(container_of(t, struct kubernetes_feed, again));
 }
 
-/* From our side: the reason is kept for those who are told. */
-static void break_off(struct kubernetes_feed *f, enum err e, const char *reason)
+void kubernetes_feed_break_off(struct kubernetes_feed *f, enum err e, const char *reason)
 {
     if (f->is_broken)
         return;
@@ -87,6 +85,7 @@ static void lost(struct kubernetes_feed *f, enum err e)
     }
     if (f->call.http.status == 403 && e == ERR_DENIED)
         say_permission(f);
+    f->is_doubtful = f->version[0] != '\0';
     wait_to_open(f, false);
     if (e == ERR_DENIED || !f->version[0])
         kubernetes_services_fail(k, e, &f->why);
@@ -94,9 +93,10 @@ static void lost(struct kubernetes_feed *f, enum err e)
         timer_start(&f->patience, kubernetes_clock(k), KUBERNETES_PATIENCE_MS);
 }
 
-static void start_anew(struct kubernetes_feed *f)
+void kubernetes_feed_anew(struct kubernetes_feed *f)
 {
     f->version[0] = '\0';
+    f->is_doubtful = false;
     text_clear(&f->next);
 }
 
@@ -111,7 +111,7 @@ static enum err reason_of(struct kubernetes_feed *f, enum err e)
 
 /* --- what it says --- */
 
-static void take_version(struct kubernetes_feed *f, const json_t *object)
+void kubernetes_feed_take_version(struct kubernetes_feed *f, const json_t *object)
 {
     const char *version = kubernetes_meta(object, "resourceVersion");
 
@@ -129,68 +129,6 @@ static void is_live(struct kubernetes_feed *f)
         return;
     f->is_live = true;
     kubernetes_services_live(k);
-}
-
-static void take_error(struct kubernetes_feed *f, const json_t *status)
-{
-    const char *message = json_string_value(json_object_get(status, "message"));
-    json_int_t code = json_integer_value(json_object_get(status, "code"));
-
-    if (code == KUBERNETES_GONE)
-        start_anew(f);
-    break_off(f, ERR_UNAVAILABLE, message ? message : "the watch has failed");
-}
-
-static void take_event(struct kubernetes_feed *f, const json_t *line)
-{
-    const json_t *object;
-
-    switch (kubernetes_event_read(line, &object)) {
-    case KUBERNETES_CHANGED:
-        kubernetes_object_take(f, object);
-        take_version(f, object);
-        return;
-    case KUBERNETES_DELETED:
-        kubernetes_object_drop(f, kubernetes_meta(object, "name"));
-        take_version(f, object);
-        return;
-    case KUBERNETES_BOOKMARK:
-        take_version(f, object);
-        return;
-    case KUBERNETES_ERROR:
-        take_error(f, object);
-        return;
-    case KUBERNETES_NO_EVENT:
-        break_off(f, ERR_BAD_RESPONSE, "a line of the watch is malformed");
-    }
-}
-
-static void take_line(struct kubernetes_feed *f, struct slice text)
-{
-    json_t *line = json_loadb(text.base ? text.base : "", text.size, 0, NULL);
-
-    take_event(f, line);
-    json_decref(line);
-}
-
-static void on_piece(struct http_call *http, struct slice bytes)
-{
-    struct kubernetes_feed *f = feed_of(container_of(http, struct registry_call, http));
-
-    while (bytes.size > 0 && !f->is_broken) {
-        size_t size = slice_find(bytes, '\n');
-
-        text_add(&f->line, slice_first(bytes, size));
-        if (f->line.failed) {
-            break_off(f, ERR_TOO_LARGE, "a line of the watch is too long");
-            return;
-        }
-        if (size == bytes.size || http->status != 200)
-            return;
-        bytes = slice_after(bytes, size + 1);
-        take_line(f, text_slice(&f->line));
-        text_clear_to(&f->line, LINE_KEPT);
-    }
 }
 
 /* --- calls --- */
@@ -227,8 +165,8 @@ static void start_call(struct kubernetes_feed *f,
 
 static void on_opening(struct timer *t)
 {
-    break_off(container_of(t, struct kubernetes_feed, opening), ERR_TIMEOUT,
-              "no answer to the watch");
+    kubernetes_feed_break_off(container_of(t, struct kubernetes_feed, opening),
+                              ERR_TIMEOUT, "no answer to the watch");
 }
 
 static void on_begun(struct http_call *http)
@@ -252,10 +190,11 @@ static void on_watch_ended(struct registry_call *c, enum err e)
     timer_stop(&f->opening, kubernetes_clock(f->kubernetes));
     e = reason_of(f, e);
     if (status == KUBERNETES_GONE)
-        start_anew(f);
+        kubernetes_feed_anew(f);
     if (was_watching && is_wanted(f) &&
         (e == ERR_OK || e == ERR_TIMEOUT || !f->version[0])) {
         f->state = KUBERNETES_OFF;
+        f->is_doubtful = e == ERR_TIMEOUT && f->version[0];
         wait_to_open(f, e == ERR_OK && f->failures == 0);
         f->failures++; /* until the next one is open */
         return;
@@ -278,7 +217,9 @@ static void start_watch(struct kubernetes_feed *f)
     f->state = KUBERNETES_OPENING;
     registry_call_fini(&f->call);
     f->call = (struct registry_call){
-        .http = {.piece = on_piece, .begun = on_begun, .timeout_ms = ms + GRACE_MS}
+        .http = {.piece = kubernetes_feed_piece,
+                 .begun = on_begun,
+                 .timeout_ms = ms + GRACE_MS}
     };
     timer_start(&f->opening, kubernetes_clock(k), OPEN_MS);
     start_call(f, on_watch_ended);
@@ -303,7 +244,22 @@ static enum err take_page(struct kubernetes_feed *f, const json_t *root)
     if (*next)
         return f->next.failed ? ERR_NO_MEMORY : ERR_LATER;
     kubernetes_objects_sweep(f);
-    take_version(f, root);
+    kubernetes_feed_take_version(f, root);
+    return ERR_OK;
+}
+
+/* Has the server, that was away, gone on from where we were? Data that was lost, or is an older backup's, has lower
+ * versions, and a watch from ours would be silent until it has reached them. */
+static enum err take_glance(struct kubernetes_feed *f, const json_t *root)
+{
+    const char *version = kubernetes_meta(root, "resourceVersion");
+
+    if (!*version)
+        return why(&f->why, ERR_BAD_RESPONSE, "its answer is no list of %s",
+                   f->kind->name);
+    f->is_doubtful = false;
+    if (kubernetes_version_is_before(version, f->version))
+        kubernetes_feed_anew(f);
     return ERR_OK;
 }
 
@@ -311,7 +267,7 @@ static enum err read_page(struct kubernetes_feed *f)
 {
     struct slice body = text_slice(&f->call.http.body_in);
     json_t *root = json_loadb(body.base ? body.base : "", body.size, 0, NULL);
-    enum err e = take_page(f, root);
+    enum err e = f->is_doubtful ? take_glance(f, root) : take_page(f, root);
 
     json_decref(root);
     registry_call_fini(&f->call);
@@ -321,6 +277,7 @@ static enum err read_page(struct kubernetes_feed *f)
 static void on_page(struct registry_call *c, enum err e)
 {
     struct kubernetes_feed *f = feed_of(c);
+    bool is_glance = f->is_doubtful;
 
     if (c->http.status == KUBERNETES_GONE)
         text_clear(&f->next); /* the pages were too slow */
@@ -333,7 +290,8 @@ static void on_page(struct registry_call *c, enum err e)
     else if (e || !is_wanted(f))
         lost(f, e);
     else {
-        is_live(f);
+        if (!is_glance)
+            is_live(f);
         open_feed(f);
     }
 }
@@ -341,7 +299,7 @@ static void on_page(struct registry_call *c, enum err e)
 static void start_page(struct kubernetes_feed *f)
 {
     write_target(f);
-    text_addf(&f->target, "limit=%d", KUBERNETES_PAGE);
+    text_addf(&f->target, "limit=%d", f->is_doubtful ? 1 : KUBERNETES_PAGE);
     if (f->next.size > 0)
         text_addf(&f->target, "&continue=%s", f->next.base);
     else
@@ -359,7 +317,7 @@ static void open_feed(struct kubernetes_feed *f)
 {
     if (registry_call_is_running(&f->call) || !is_wanted(f))
         return;
-    if (f->version[0])
+    if (f->version[0] && !f->is_doubtful)
         start_watch(f);
     else
         start_page(f);
@@ -381,7 +339,7 @@ void kubernetes_feed_stop(struct kubernetes_feed *f)
     timer_stop(&f->patience, clock);
     timer_stop(&f->opening, clock);
     if (registry_call_is_running(&f->call))
-        break_off(f, ERR_CANCELLED, "nobody listens");
+        kubernetes_feed_break_off(f, ERR_CANCELLED, "nobody listens");
     f->is_live = false;
 }
 

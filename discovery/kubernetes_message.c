@@ -16,6 +16,20 @@ const char *kubernetes_meta(const json_t *object, const char *name)
     return text_of(json_object_get(object, "metadata"), name);
 }
 
+static bool is_number(const char *text)
+{
+    return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+bool kubernetes_version_is_before(const char *a, const char *b)
+{
+    size_t a_size = strlen(a), b_size = strlen(b);
+
+    if (!is_number(a) || !is_number(b))
+        return false;
+    return a_size != b_size ? a_size < b_size : strcmp(a, b) < 0;
+}
+
 enum kubernetes_event kubernetes_event_read(const json_t *line, const json_t **object)
 {
     static const char *const types[] = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK",

@@ -26,6 +26,9 @@ enum {
 /* metadata.NAME of an object or a list; "" where it has none. */
 const char *kubernetes_meta(const json_t *object, const char *name);
 
+/* Is this resourceVersion lower than that? Versions that are no numbers are not. */
+bool kubernetes_version_is_before(const char *a, const char *b);
+
 /* What the lines of a watch can say. */
 enum kubernetes_event {
     KUBERNETES_CHANGED,

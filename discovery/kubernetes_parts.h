@@ -3,6 +3,7 @@
  *   registry_kubernetes.c   opens and closes; the table
  *   kubernetes_account.c    who we are: the pod's service account, the token, the cluster's address
  *   kubernetes_feed.c       all objects of one kind in the namespace: listed, then watched
+ *   kubernetes_watch.c      what a watch says
  *   kubernetes_objects.c    what they say of services
  *   kubernetes_service.c    services in use, and the names there are
  *   kubernetes_record.c     what we publish: a record in the annotations of our own pod
@@ -14,6 +15,8 @@
  *   OFF > LISTING (pages) > OPENING > WATCHING --(its time is over)--> OPENING from the last version on
  *    ^        |                 |        `--(410: too old)--> LISTING
  *    `--------+-----------------'  what breaks is tried again; after KUBERNETES_PATIENCE_MS who listens is told
+ *
+ * After a break, LISTING first has a glance at one object: a server whose versions are lower than ours has other data.
  *
  * Objects are kept while somebody listens, and KUBERNETES_KEEP_MS longer: who comes back goes on from their version, and
  * an API server that was away is not asked for everything by everybody at once.
@@ -76,10 +79,11 @@ struct kubernetes_feed {
     struct map objects;                     /* by name */
     unsigned listing;                       /* the running number of the list */
     unsigned failures;
-    bool is_used;   /* ?read= */
-    bool is_live;   /* what is known is all there is */
-    bool is_broken; /* by us; the call is being cancelled */
-    enum err error; /* why */
+    bool is_used;     /* ?read= */
+    bool is_live;     /* what is known is all there is */
+    bool is_doubtful; /* the server was away: is `version` still one of its versions? */
+    bool is_broken;   /* by us; the call is being cancelled */
+    enum err error;   /* why */
     struct why why;
 };
 
@@ -92,6 +96,17 @@ void kubernetes_feed_want(struct kubernetes_feed *f);
 /* Nobody does. */
 void kubernetes_feed_stop(struct kubernetes_feed *f);
 bool kubernetes_feed_is_over(const struct kubernetes_feed *f);
+
+/* kubernetes_watch.c: a piece of a watch's answer. */
+void kubernetes_feed_piece(struct http_call *http, struct slice bytes);
+
+/* kubernetes_feed.c, for what a watch says */
+/* All is known until this object's version. */
+void kubernetes_feed_take_version(struct kubernetes_feed *f, const json_t *object);
+/* All has to be listed. */
+void kubernetes_feed_anew(struct kubernetes_feed *f);
+/* From our side: the reason is kept for those who are told. */
+void kubernetes_feed_break_off(struct kubernetes_feed *f, enum err e, const char *reason);
 
 /* --- objects, and what they say of services --- */
 

@@ -112,6 +112,19 @@ def test_what_vanished_with_the_history_is_not_resolved(server, beside):
     until_at(s, "cart", "10.1.2.5:8080")
 
 
+@OURS
+def test_a_cluster_that_begins_anew_is_listed_anew(server, beside):
+    """Its versions are lower than what we have seen: a watch from ours would say nothing until they are as high."""
+    server.create_endpoint_slice("orders", ["10.1.2.3"], 8080)
+    for n in range(300):
+        server.replace_endpoint_slice("orders", ["10.1.2.%d" % (n % 200 + 1)], 8080)
+    s = beside()
+    until_at(s, "orders", "10.1.2.100:8080")
+    server.lose_all()
+    server.create_endpoint_slice("orders", ["10.1.3.1"], 8080)
+    until_at(s, "orders", "10.1.3.1:8080")
+
+
 # ---- to register ----
 
 

@@ -12,6 +12,7 @@ import urllib.parse
 import urllib.request
 import uuid
 
+import yaml
 from kubernetes import client, config
 from kubernetes.client.rest import ApiException
 
@@ -21,10 +22,9 @@ from .etcd import Etcd, b64
 from .kubernetes import PODS, SLICES, hostile_objects
 
 PROGRAM = ROOT / "build/live/kube-apiserver"
-TOKEN_FILE = ROOT / "build/live/kubernetes.token"  # of who may do what docs/registries.md says is needed
+TOKEN_FILE = ROOT / "build/live/kubernetes.token"  # of who may do what our role for accounts says
 KUBECONFIG = os.environ.get("KUBECONFIG", "")
-RULES = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "patch"]},
-         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]}]
+RULES = next(yaml.safe_load_all((ROOT / "deploy/kubernetes/roles/registry.yaml").read_text()))["rules"]
 READY = {"ready": True, "serving": True, "terminating": False}
 
 

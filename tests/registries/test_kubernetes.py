@@ -303,6 +303,17 @@ def test_what_was_forgotten_is_listed_anew(server, sidecar, http):
     eventually(lambda: addresses(sees(s, "users")) == ["127.0.0.2:80", "127.0.0.3:80"], "the new list", 15)
 
 
+def test_a_server_that_begins_anew_is_listed_anew(server, sidecar):
+    """Its versions are lower than what we have seen: a watch from ours would say nothing until they are as high."""
+    for n in range(1, 100):
+        server.set(SLICES, endpoint_slice("users", "users", [endpoint("users-1", "127.0.0.%d" % n)]))
+    s = sidecar(server.url)
+    eventually(lambda: addresses(sees(s, "users")) == ["127.0.0.99:80"], "the last", 15)
+    server.lose_all()
+    server.set(SLICES, endpoint_slice("users", "users", [endpoint("users-1", "127.0.1.1")]))
+    eventually(lambda: addresses(sees(s, "users")) == ["127.0.1.1:80"], "the new one", 15)
+
+
 def test_a_watch_that_goes_on_asks_for_no_list(server, sidecar):
     server.set(SLICES, endpoint_slice("users-a", "users", [endpoint("users-1")]))
     s = sidecar(server.url)
