@@ -1,11 +1,15 @@
-"""Free ports for tests: none twice, and below those that the kernel gives to outgoing connections, so that a port
-asked for now is still free when it is bound later."""
+"""Free ports for tests: none twice, in no process of these tests, and below those that the kernel gives to outgoing
+connections. So a port asked for now is still free when it is bound later, and again after it was closed for a while."""
+import fcntl
+import os
 import random
 import socket
+import tempfile
+from pathlib import Path
 
 LOW, HIGH = 11000, 20900
 
-given = set()
+given = {}  # port -> its file, locked for as long as we live
 
 
 def is_free(port, host):
@@ -21,12 +25,29 @@ def is_free(port, host):
     return True
 
 
+def lock(port):
+    """Whoever has this file locked has been given the port; None: somebody has. The kernel takes the lock back when
+    its process ends."""
+    folder = Path(tempfile.gettempdir()) / ("csidecar-test-ports-%d" % os.getuid())
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = open(folder / str(port), "w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
 def free_port(host="127.0.0.1"):
     while True:
         port = random.randrange(LOW, HIGH)
-        if port not in given and is_free(port, host):
-            given.add(port)
+        file = lock(port)
+        if file and is_free(port, host):
+            given[port] = file
             return port
+        if file:
+            file.close()
 
 
 def free_ports(count):

@@ -277,10 +277,18 @@ class FaultProxy:
         for connection in list(self.connections):
             await connection.switch(mode)
         if mode != "refuse" and not self.listener:
-            self.listener = await asyncio.start_server(self.accept, "127.0.0.1", self.port, limit=READ)
+            self.listener = await self.listen()
             if self.udp:
                 _, self.datagrams = await asyncio.get_running_loop().create_datagram_endpoint(
                     lambda: Datagrams(self), local_addr=("127.0.0.1", self.port))
+
+    async def listen(self):
+        """A process that was forked while we listened may not have come to its exec yet, and listens still."""
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                return await asyncio.start_server(self.accept, "127.0.0.1", self.port, limit=READ)
+            await asyncio.sleep(0.02)
+        return await asyncio.start_server(self.accept, "127.0.0.1", self.port, limit=READ)
 
     async def accept(self, reader, writer):
         self.accepted += 1
