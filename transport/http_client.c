@@ -102,6 +102,8 @@ static void on_timeout(struct timer *t)
 {
     struct http_call *c = container_of(t, struct http_call, timer);
 
+    if (c->connection && c->connections)
+        http_connections_doubt(c->connections, &c->connection->key);
     if (c->connected)
         call_fail(c, ERR_TIMEOUT, "waiting for");
     else

@@ -103,6 +103,19 @@ struct http_connection *http_connections_take(struct http_connections *c,
     return NULL;
 }
 
+void http_connections_doubt(struct http_connections *c,
+                            const struct http_connection_key *key)
+{
+    list_each(at, after, &c->kept)
+    {
+        struct http_connection *connection =
+            container_of(at, struct http_connection, node);
+
+        if (leads_to(connection, key))
+            http_connections_lost(connection);
+    }
+}
+
 void http_connections_keep(struct http_connections *c, struct http_connection *connection)
 {
     connection->store = c;

@@ -25,6 +25,10 @@ struct http_connection {
 /* A kept one that leads there, or NULL. */
 struct http_connection *http_connections_take(struct http_connections *c,
                                               const struct http_connection_key *key);
+/* One that leads there was silent for too long: the network may have lost them all, and who takes another would only wait
+ * as long again. They are closed. */
+void http_connections_doubt(struct http_connections *c,
+                            const struct http_connection_key *key);
 /* It is quiet, and nobody's. */
 void http_connections_keep(struct http_connections *c,
                            struct http_connection *connection);

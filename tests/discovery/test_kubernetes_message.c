@@ -9,7 +9,8 @@
 #define META                                                                             \
     "\"metadata\":{\"name\":\"users-a\",\"labels\":{\"kubernetes.io/"                    \
     "service-name\":\"users\"}}"
-#define PORTS "\"ports\":[{\"name\":\"metrics\",\"port\":9},{\"name\":\"http\",\"port\":80}]"
+#define PORTS                                                                            \
+    "\"ports\":[{\"name\":\"metrics\",\"port\":9},{\"name\":\"http\",\"port\":80}]"
 
 static json_t *root;
 static struct micro_service said;
@@ -46,8 +47,8 @@ static enum err read_slice(const char *type, const char *endpoints, const char *
 {
     char json[2048];
 
-    snprintf(json, sizeof json, "{" META ",\"addressType\":%s,\"endpoints\":%s," PORTS "}",
-             type, endpoints);
+    snprintf(json, sizeof json,
+             "{" META ",\"addressType\":%s,\"endpoints\":%s," PORTS "}", type, endpoints);
     micro_service_fini(&said);
     return kubernetes_slice_read(&said, load(json), port, &reason);
 }
@@ -96,8 +97,8 @@ TEST(only_what_is_served_counts_and_what_ends_is_draining)
 
 TEST(without_the_wanted_port_there_is_nobody)
 {
-    assert_int_equal(
-        read_slice("\"IPv4\"", "[{\"addresses\":[\"10.0.0.1\"]}]", "grpc"), ERR_OK);
+    assert_int_equal(read_slice("\"IPv4\"", "[{\"addresses\":[\"10.0.0.1\"]}]", "grpc"),
+                     ERR_OK);
     assert_int_equal(said.count, 0);
 }
 
@@ -124,12 +125,12 @@ TEST(a_slice_of_no_service_is_nobodys_business)
 {
     assert_int_equal(kubernetes_slice_read(&said, load("{}"), NULL, &reason),
                      ERR_NOT_FOUND);
-    assert_int_equal(kubernetes_slice_read(
-                         &said,
-                         load("{\"metadata\":{\"labels\":{\"kubernetes.io/"
-                              "service-name\":\"../x\"}}}"),
-                         NULL, &reason),
-                     ERR_BAD_RECORD);
+    assert_int_equal(
+        kubernetes_slice_read(&said,
+                              load("{\"metadata\":{\"labels\":{\"kubernetes.io/"
+                                   "service-name\":\"../x\"}}}"),
+                              NULL, &reason),
+        ERR_BAD_RECORD);
 }
 
 /* --- pods --- */
@@ -149,7 +150,8 @@ TEST(a_pod_is_there_when_it_runs_and_is_ready_and_stays)
 
 TEST(a_record_stands_under_its_services_name)
 {
-    load("{\"metadata\":{\"annotations\":{\"micro.mu/service-users\":\"{}\",\"mine\":7}}}");
+    load("{\"metadata\":{\"annotations\":{\"micro.mu/"
+         "service-users\":\"{}\",\"mine\":7}}}");
     assert_string_equal(kubernetes_record_of(root, "users"), "{}");
     assert_null(kubernetes_record_of(root, "orders"));
     assert_true(kubernetes_is_record("micro.mu/service-users"));
@@ -251,9 +253,9 @@ TEST(our_node_is_known_again_as_it_was_written)
 {
     struct kubernetes_ours o = ours(RECORD("1", NODE("users-1", "10.0.0.5:80")));
 
-    assert_true(kubernetes_has_ours(RECORD("1", NODE("users-2", "10.0.0.5:81") "," NODE(
-                                                   "users-1", "10.0.0.5:80")),
-                                    &o));
+    assert_true(kubernetes_has_ours(
+        RECORD("1", NODE("users-2", "10.0.0.5:81") "," NODE("users-1", "10.0.0.5:80")),
+        &o));
     assert_false(kubernetes_has_ours(RECORD("2", NODE("users-1", "10.0.0.5:80")), &o));
     assert_false(kubernetes_has_ours(RECORD("1", NODE("users-1", "10.0.0.5:81")), &o));
     assert_false(kubernetes_has_ours("{", &o));

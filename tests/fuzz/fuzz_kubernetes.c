@@ -30,8 +30,9 @@ static void read_slice(const json_t *object)
 
 static void merge(const char *there)
 {
-    static const char own[] = "{\"name\":\"a\",\"version\":\"\",\"nodes\":[{\"id\":\"us\","
-                              "\"address\":\"10.0.0.1:1\"}]}";
+    static const char own[] =
+        "{\"name\":\"a\",\"version\":\"\",\"nodes\":[{\"id\":\"us\","
+        "\"address\":\"10.0.0.1:1\"}]}";
     struct kubernetes_ours ours = {.id = "us", .record = slice_of(own)};
     struct text merged, rest;
 

@@ -201,6 +201,49 @@ TEST(what_was_cancelled_is_not_kept)
     peer_expect_end(&at.peer);
 }
 
+static bool other_waits(void *other)
+{
+    int fd = accept(at.listening, NULL, NULL);
+
+    if (fd >= 0)
+        peer_adopt(other, &at.loop, fd);
+    return fd >= 0;
+}
+
+/* A second connection is kept beside the first; `other` is its end. */
+static void keep_another(struct peer *other)
+{
+    struct http_call second = {
+        .server = &at.server, .connections = at.connections, .answered = on_answered};
+
+    start();
+    peer_expect(&at.peer, "\r\n\r\n");
+    peer_forget(&at.peer);
+    assert_int_equal(http_call_start(&second, &at.loop), ERR_LATER);
+    loop_until_true(&at.loop, other_waits, other);
+    peer_expect(other, "\r\n\r\n");
+    peer_send(other, fine);
+    loop_until(&at.loop, &at.answered);
+    at.answered = false;
+    http_call_fini(&second);
+    answer(fine);
+}
+
+TEST(when_one_is_silent_for_too_long_the_others_to_that_server_go)
+{
+    struct peer other = {.fd = -1};
+
+    keep_one();
+    keep_another(&other);
+    at.call.timeout_ms = 20;
+    start();
+    loop_until(&at.loop, &at.answered);
+    assert_int_equal(at.result, ERR_TIMEOUT);
+    peer_expect_end(&other);
+    peer_expect_end(&at.peer);
+    peer_close(&other);
+}
+
 TESTS(RUN_WITH(the_next_call_uses_the_same_connection),
       RUN_WITH(the_request_does_not_ask_for_the_end),
       RUN_WITH(one_that_closed_meanwhile_is_not_used),
@@ -208,4 +251,5 @@ TESTS(RUN_WITH(the_next_call_uses_the_same_connection),
       RUN_WITH(a_part_of_an_answer_is_no_reason_to_ask_again),
       RUN_WITH(what_ends_with_the_connection_is_not_kept),
       RUN_WITH(more_than_the_answer_makes_it_unfit),
-      RUN_WITH(what_was_cancelled_is_not_kept))
+      RUN_WITH(what_was_cancelled_is_not_kept),
+      RUN_WITH(when_one_is_silent_for_too_long_the_others_to_that_server_go))
