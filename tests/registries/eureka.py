@@ -51,6 +51,7 @@ class Eureka(Server):
     heartbeat_s = 1
     sweep_s = 4.0  # evicted every half second; then seen by the next poll
     sees_s = 2.0
+    recovers_s = 7.0  # its requests may take 6 s each
     options = "poll=300ms"
     path = "/eureka"
     user = "csidecar:pass-word"  # "": nobody is asked
