@@ -242,7 +242,7 @@ TEST(the_first_checks_come_fast_and_back_off)
 {
     app.answer = "HTTP/1.1 503 Not Yet\r\nContent-Length: 0\r\n\r\n";
     open_probe();
-    loop_passes(&loop, 3110); /* 0, 100, 300, 700, 1500, 3100 */
+    loop_passes(&loop, 3400); /* 0, 100, 300, 700, 1500, 3100 */
     assert_int_equal(app.connections, 6);
     loop_passes(&loop, 3200); /* 6300 */
     assert_int_equal(app.connections, 7);
