@@ -95,8 +95,7 @@ static bool expects_something_else(struct http_head *h)
 enum err http_request_check(struct http_head *h, const char **problem)
 {
     connection_apply(h);
-    if ((*problem = http_target_problem(h->method, h->target)) ||
-        (*problem = framing_problem(h)) || (*problem = host_problem(h)))
+    if ((*problem = framing_problem(h)) || (*problem = host_problem(h)))
         return ERR_BAD_REQUEST;
     if (!head_has(h, FIELD_ID_EXPECT) || h->minor == 0)
         return ERR_OK;

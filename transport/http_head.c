@@ -4,38 +4,9 @@
 
 enum { VERSION = 8, LINE_END = 2 }; /* "HTTP/1.1" and "\r\n" */
 
-#define BIT(id) (1ull << FIELD_ID_##id)
-#define SINGLE_FRAMING (BIT(CONTENT_LENGTH) | BIT(TRANSFER_ENCODING))
-#define SINGLE_REQUEST                                                                   \
-    (SINGLE_FRAMING | BIT(HOST) | BIT(CSIDECAR_SERVICE) | BIT(CSIDECAR_TIMEOUT) |        \
-     BIT(CSIDECAR_RETRIES) | BIT(CSIDECAR_INSTANCE))
-
 static bool is_line_end(const char *p)
 {
     return memcmp(p, "\r\n", 2) == 0;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-/* Neither a blank nor what ends a line. */
-static bool is_inside(char c)
-{
-    return (unsigned char)c > ' ';
-}
-
-/* The line ends in CRLF at `end`, so blanks end there at the latest. Nearly all have one in front. */
-static inline struct slice value_trim(const char *value, const char *end)
-{
-    if (*value == ' ' && is_inside(value[1]) && is_inside(end[-1]))
-        return slice_from(value + 1, end - (value + 1));
-    while (is_blank(*value))
-        value++;
-    while (end > value && is_blank(end[-1]))
-        end--;
-    return slice_from(value, end - value);
 }
 
 /* The line without its CRLF ends at `end`. */
@@ -47,7 +18,7 @@ static inline const char *field_build(struct slice name, const char *end,
     if (name.size == 0 || end < value || !is_line_end(end) || value[-1] != ':')
         return "a field line that is not \"name: value\" and CRLF";
     f->name = name;
-    f->value = value_trim(value, end);
+    f->value = http_value_trim(value, end);
     f->id = http_field_id(name);
     return http_is_value(f->value) ? NULL
                                    : "a control character or a folded line in a field";
@@ -133,10 +104,13 @@ enum err http_request_build(const struct http_raw *raw, struct http_field *field
 
     if (e)
         return e;
-    if ((*problem = http_fields_build(raw, from, SINGLE_REQUEST, fields, &h->present)))
+    if ((*problem =
+             http_fields_build(raw, from, HTTP_SINGLE_IN_REQUESTS, fields, &h->present)))
         return ERR_BAD_REQUEST;
     h->fields = fields;
     h->count = raw->count;
+    if ((*problem = http_target_problem(h->method, h->target)))
+        return ERR_BAD_REQUEST;
     return http_request_check(h, problem);
 }
 
@@ -171,7 +145,7 @@ enum err http_response_build(const struct http_raw *raw, bool to_head,
 {
     if ((*problem = status_line_problem(raw, h)) ||
         (*problem = http_fields_build(raw, start_line_size(raw) + LINE_END,
-                                      SINGLE_FRAMING, fields, &h->present)))
+                                      HTTP_SINGLE_IN_RESPONSES, fields, &h->present)))
         return ERR_BAD_RESPONSE;
     h->fields = fields;
     h->count = raw->count;

@@ -11,12 +11,31 @@
 
 #include "transport/http_reader.h"
 
+#define HTTP_SINGLE_IN_RESPONSES                                                         \
+    (1ull << FIELD_ID_CONTENT_LENGTH | 1ull << FIELD_ID_TRANSFER_ENCODING)
+#define HTTP_SINGLE_IN_REQUESTS                                                          \
+    (HTTP_SINGLE_IN_RESPONSES | 1ull << FIELD_ID_HOST |                                  \
+     1ull << FIELD_ID_CSIDECAR_SERVICE | 1ull << FIELD_ID_CSIDECAR_TIMEOUT |             \
+     1ull << FIELD_ID_CSIDECAR_RETRIES | 1ull << FIELD_ID_CSIDECAR_INSTANCE)
+
 struct http_raw {
     struct slice bytes;      /* with the empty line at its end */
     struct http_name *names; /* and one place more */
     unsigned count;
     struct http_name target; /* requests */
 };
+
+/* What stands between a colon and the CRLF at `end`, without the blanks around it. Nearly all have one in front. */
+static inline struct slice http_value_trim(const char *value, const char *end)
+{
+    if (*value == ' ' && (unsigned char)value[1] > ' ' && (unsigned char)end[-1] > ' ')
+        return slice_from(value + 1, end - (value + 1));
+    while (*value == ' ' || *value == '\t')
+        value++;
+    while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    return slice_from(value, end - value);
+}
 
 /* Field lines from byte `from` on. NULL, or what was wrong. Fields of `single` may occur
  * once. */

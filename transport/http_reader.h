@@ -1,5 +1,5 @@
-/* http_reader.h - from bytes to messages: heads by llhttp (strict), bodies by our own
- * framing.
+/* http_reader.h - from bytes to messages: heads by llhttp (strict), but for those that are
+ * whole and plain (http_plain.h); bodies by our own framing.
  *
  *   reader_init > [ reader_feed: head > body* > trailers? > end ]* > reader_fini
  *

@@ -1,3 +1,4 @@
+#include "transport/http_plain.h"
 #include "transport/http_steps.h"
 #include "transport/http_validate.h"
 
@@ -56,13 +57,17 @@ static const llhttp_settings_t settings = {
 
 void head_begin(struct http_reader *r)
 {
-    llhttp_init(&r->parser, r->side == HTTP_REQUESTS ? HTTP_REQUEST : HTTP_RESPONSE,
-                &settings);
     r->seen = 0;
-    r->count = 0;
-    r->target = (struct http_name){0, 0};
     r->in_message = true;
     r->state = HEAD;
+}
+
+static void parser_begin(struct http_reader *r)
+{
+    llhttp_init(&r->parser, r->side == HTTP_REQUESTS ? HTTP_REQUEST : HTTP_RESPONSE,
+                &settings);
+    r->count = 0;
+    r->target = (struct http_name){0, 0};
 }
 
 static enum err method_refuse(const char *at, const char **problem)
@@ -117,6 +122,18 @@ struct http_raw reader_raw(const struct http_reader *r, struct slice bytes)
     return (struct http_raw){bytes, names, r->count, r->target};
 }
 
+static enum err head_tell(struct http_reader *r, const struct http_head *h,
+                          const char **problem)
+{
+    enum err e = ERR_OK;
+
+    if (r->side == HTTP_RESPONSES && h->status < 200)
+        e = informational_note(r, h->status, problem);
+    else
+        body_begin(r, h);
+    return e ? e : r->events->head(r, h);
+}
+
 static enum err head_deliver(struct http_reader *r, struct slice bytes,
                              const char **problem)
 {
@@ -127,13 +144,27 @@ static enum err head_deliver(struct http_reader *r, struct slice bytes,
             ? http_request_build(&raw, r->scratch->fields, &h, problem)
             : http_response_build(&raw, r->to_head, r->scratch->fields, &h, problem);
 
-    if (e)
-        return e;
-    if (r->side == HTTP_RESPONSES && h.status < 200)
-        e = informational_note(r, h.status, problem);
-    else
-        body_begin(r, &h);
-    return e ? e : r->events->head(r, &h);
+    return e ? e : head_tell(r, &h, problem);
+}
+
+/* Without llhttp. ERR_UNSUPPORTED: it is for llhttp to say what this is. */
+static enum err head_plain(struct http_reader *r, struct slice *rest,
+                           const char **problem)
+{
+    struct http_field *fields = r->scratch->fields;
+    struct slice bytes = slice_first(*rest, HTTP_HEAD_LIMIT);
+    struct http_head h = {.status = 0};
+    size_t size = r->side == HTTP_REQUESTS ? http_plain_request(bytes, fields, &h)
+                                           : http_plain_response(bytes, fields, &h);
+    enum err e;
+
+    if (size == 0)
+        return ERR_UNSUPPORTED;
+    *rest = slice_after(*rest, size);
+    r->parser.method = h.method == METHOD_HEAD ? HTTP_HEAD : HTTP_GET;
+    e = r->side == HTTP_REQUESTS ? http_request_check(&h, problem)
+                                 : http_response_check(&h, r->to_head, problem);
+    return e ? e : head_tell(r, &h, problem);
 }
 
 /* The last `size` bytes of a head are here. */
@@ -167,7 +198,8 @@ static enum err head_suspend(struct http_reader *r, struct slice *rest, size_t s
     return ERR_OK;
 }
 
-enum err step_head(struct http_reader *r, struct slice *rest, const char **problem)
+static enum err head_parse(struct http_reader *r, struct slice *rest,
+                           const char **problem)
 {
     struct slice bytes = slice_first(*rest, HTTP_HEAD_LIMIT - r->seen);
     llhttp_errno_t n;
@@ -180,4 +212,16 @@ enum err step_head(struct http_reader *r, struct slice *rest, const char **probl
     if (n != HPE_OK)
         return head_refuse(r, n, problem);
     return head_suspend(r, rest, bytes.size, problem);
+}
+
+enum err step_head(struct http_reader *r, struct slice *rest, const char **problem)
+{
+    if (r->seen == 0) {
+        enum err e = head_plain(r, rest, problem);
+
+        if (e != ERR_UNSUPPORTED)
+            return e;
+        parser_begin(r);
+    }
+    return head_parse(r, rest, problem);
 }

@@ -11,6 +11,33 @@
 
 #define TEXT_ONES (UINT64_MAX / 255)
 
+/* Sixteen bytes side by side. Comparing two gives all ones in a lane where it holds. */
+enum { TEXT_LANES = 16 };
+typedef signed char text_lanes __attribute__((vector_size(TEXT_LANES)));
+
+static inline text_lanes text_load(const char *p)
+{
+    text_lanes x;
+
+    memcpy(&x, p, sizeof(x));
+    return x;
+}
+
+/* Bit i: the lane i. */
+static inline uint32_t text_mask(text_lanes x)
+{
+#ifdef __SSE2__
+    return (uint32_t)__builtin_ia32_pmovmskb128((__attribute__((vector_size(16))) char)x);
+#else
+    const uint64_t bit_of_lane = 0x8040201008040201;
+    uint64_t half[2];
+
+    memcpy(half, &x, sizeof(half));
+    return (uint32_t)((half[0] & bit_of_lane) * TEXT_ONES >> 56 |
+                      (half[1] & bit_of_lane) * TEXT_ONES >> 56 << 8);
+#endif
+}
+
 static inline uint64_t text_eight(const char *p)
 {
     uint64_t x;

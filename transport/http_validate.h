@@ -30,7 +30,7 @@ const char *http_target_problem(enum http_method method, struct slice target);
 const char *http_host_problem(struct slice host);
 
 /* Fills framing, length, keep_alive, expect_continue, upgrade and connection_names from
- * the fields, and checks all there is to check about a request (ERR_BAD_REQUEST or
+ * the fields, and checks all there is to check about the fields of a request (ERR_BAD_REQUEST or
  * EXPECTATION) or a response (ERR_BAD_RESPONSE). `to_head`: the request was HEAD. */
 enum err http_request_check(struct http_head *h, const char **problem);
 enum err http_response_check(struct http_head *h, bool to_head, const char **problem);
