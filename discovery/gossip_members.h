@@ -104,6 +104,8 @@ struct gossip_member *gossip_members_find(const struct gossip_members *m,
 /* Whose address and port this is; NULL: nobody's who is alive. With port 0: the only one with this IP. */
 struct gossip_member *gossip_members_at(const struct gossip_members *m,
                                         const struct address *a);
+/* Is any on this IP alive or suspect? */
+bool gossip_members_on_host(const struct gossip_members *m, const struct address *host);
 /* Up to `count` different ones that are alive or suspect (or lately dead, where they are to hear of it), at random. */
 unsigned gossip_members_pick(struct gossip_members *m, struct gossip_member **out,
                              unsigned count, bool with_dead,

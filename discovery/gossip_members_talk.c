@@ -28,6 +28,14 @@ struct gossip_member *gossip_members_at(const struct gossip_members *m,
     return found;
 }
 
+bool gossip_members_on_host(const struct gossip_members *m, const struct address *host)
+{
+    for (struct list *at = m->all.next; at != &m->all; at = at->next)
+        if (is_at(gossip_member_of(at), host, true))
+            return true;
+    return false;
+}
+
 static bool is_to_hear(const struct gossip_member *who, bool with_dead)
 {
     uint64_t now = clock_now(who->members->clock);

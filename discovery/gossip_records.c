@@ -188,13 +188,23 @@ static bool is_of_another_time(const struct gossip_record *record, uint64_t leas
     return record->lease_ns > lease_ns + CLOCK_STEP_NS;
 }
 
-/* Without a lease it is news only of what nobody spoke of before. */
+static bool is_host_back(const struct gossip_record *record)
+{
+    struct gossip_records *r = record->service->records;
+
+    return record->went_with_host &&
+           r->events->is_host_up(r, &gossip_record_instance(record)->address);
+}
+
+/* Without a lease it is news only of what nobody spoke of before, or of what went with its host. */
 static bool is_newer(const struct gossip_record *record, const struct gossip_word *word)
 {
     if (!record->copy || word->is_own)
         return true;
-    if (record->is_own || word->lease_ns == 0)
+    if (record->is_own)
         return false;
+    if (word->lease_ns == 0)
+        return record->is_gone && is_host_back(record);
     if (!record->is_gone)
         return word->lease_ns != record->lease_ns;
     return word->lease_ns > record->lease_ns ||
@@ -248,7 +258,7 @@ static void take_lease(struct gossip_record *record, const struct gossip_word *w
     record->is_own = word->is_own;
     if (record->is_gone || gossip_record_is_there(record) != record->is_told)
         note_change(record);
-    record->is_gone = record->is_asked = false;
+    record->is_gone = record->is_asked = record->went_with_host = false;
     set_timer(record, record->lease_ms);
 }
 
@@ -284,8 +294,10 @@ bool gossip_records_delete(struct gossip_records *r, const char *service, const 
 
     if (record && record->is_own)
         return false;
-    if (record)
+    if (record) {
+        record->went_with_host = false;
         end(record);
+    }
     return true;
 }
 
@@ -363,9 +375,11 @@ static void on_host_down(struct gossip_record *record, const void *host)
     struct address ip = gossip_record_instance(record)->address;
 
     address_set_port(&ip, 0);
-    if (!record->is_own && !record->member && record->lease_ns == 0 &&
-        address_equals(&ip, host))
+    if (!record->is_own && !record->is_gone && !record->member && record->lease_ns == 0 &&
+        address_equals(&ip, host)) {
+        record->went_with_host = true;
         end(record);
+    }
 }
 
 void gossip_records_host_down(struct gossip_records *r, const struct address *host)

@@ -5,8 +5,9 @@
  *              '--- an Update with a lease -------------------------'
  *
  * A record has a lease when an Update said until when (go-micro's heartbeats do). One that was only in somebody's state
- * at a join has none, and go-micro keeps such for ever. We do not: it goes when the last member on its IP is dead, and
- * after half an hour in any case. What is GONE is remembered for a while, so that a late or repeated word of it (a retransmitted
+ * at a join has none, and go-micro keeps such for ever. We do not: it goes when the last member on its IP is dead (and comes
+ * back by a state that is heard once one is there again: that host may only have been cut off), and after half an hour in any
+ * case. What is GONE is remembered for a while, so that a late or repeated word of it (a retransmitted
  * Update, another member's old state) does not bring it back: only a newer lease does.
  *
  * Our own records stand here, too; what others say of them does not count. Changes are told by `changed`, later, each
@@ -54,7 +55,8 @@ struct gossip_record {
     uint64_t ends_ms;  /* of the clock */
     bool is_own;
     bool is_gone;
-    bool is_told;  /* as being there */
+    bool is_told; /* as being there */
+    bool went_with_host;
     bool is_asked; /* its member was: the lease has ended here */
     struct timer timer;
 };
@@ -72,6 +74,8 @@ struct gossip_word {
 struct gossip_records_events {
     /* Is this member dead? A record of his is hidden then. */
     bool (*is_down)(struct gossip_records *r, const char *member);
+    /* Is a member on this IP alive? */
+    bool (*is_host_up)(struct gossip_records *r, const struct address *host);
     /* Something is to be told: call gossip_records_flush() soon, not now. */
     void (*due)(struct gossip_records *r);
     /* It came, changed (`there`), or went. */

@@ -175,6 +175,13 @@ static bool is_down(struct gossip_records *r, const char *name)
     return who && !gossip_member_is_here(who);
 }
 
+static bool is_host_up(struct gossip_records *r, const struct address *host)
+{
+    const struct gossip *g = r->owner;
+
+    return gossip_members_on_host(&g->members, host);
+}
+
 static bool on_lapsed(struct gossip_records *r, struct gossip_record *record)
 {
     return gossip_join_ask(r->owner, record);
@@ -182,6 +189,7 @@ static bool on_lapsed(struct gossip_records *r, struct gossip_record *record)
 
 const struct gossip_records_events gossip_records_events = {
     .is_down = is_down,
+    .is_host_up = is_host_up,
     .due = on_due,
     .changed = on_changed,
     .names_changed = on_names_changed,

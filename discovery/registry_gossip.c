@@ -141,19 +141,6 @@ static const struct gossip_link_events link_events = {
 
 /* --- the members --- */
 
-static bool has_host(struct gossip *g, const struct address *host)
-{
-    list_each(at, after, &g->members.all)
-    {
-        struct address a = gossip_member_of(at)->address;
-
-        address_set_port(&a, address_port(host));
-        if (gossip_member_is_here(gossip_member_of(at)) && address_equals(&a, host))
-            return true;
-    }
-    return false;
-}
-
 static void on_member_gone(struct gossip *g, const struct gossip_member *who)
 {
     bool left = who->state == GOSSIP_HAS_LEFT;
@@ -161,7 +148,7 @@ static void on_member_gone(struct gossip *g, const struct gossip_member *who)
     log_info("gossip.member_gone", "member=%s reason=%s", who->name,
              left ? "left" : "dead");
     gossip_records_member(&g->records, who->name, left);
-    if (!has_host(g, &who->address))
+    if (!gossip_members_on_host(&g->members, &who->address))
         gossip_records_host_down(&g->records, &who->address);
     if (g->members.alive == 0)
         g->all_left = left;

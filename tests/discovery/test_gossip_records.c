@@ -11,6 +11,7 @@ static struct clock now;
 static struct gossip_records records;
 static struct text trail;
 static const char *down; /* the member that is dead */
+static const char *up;   /* the host that has a living member */
 static bool asks;        /* members are asked about what ended */
 static unsigned name_changes;
 
@@ -18,6 +19,14 @@ static bool is_down(struct gossip_records *r, const char *member)
 {
     (void)r;
     return down && strcmp(down, member) == 0;
+}
+
+static bool is_host_up(struct gossip_records *r, const struct address *host)
+{
+    char ip[ADDRESS_TEXT];
+
+    (void)r;
+    return up && strcmp(up, address_ip(host, ip)) == 0;
 }
 
 static void on_due(struct gossip_records *r)
@@ -53,6 +62,7 @@ static bool on_lapsed(struct gossip_records *r, struct gossip_record *record)
 
 static const struct gossip_records_events events = {
     .is_down = is_down,
+    .is_host_up = is_host_up,
     .due = on_due,
     .changed = on_changed,
     .names_changed = on_names_changed,
@@ -66,7 +76,7 @@ static int test_setup(void **state)
     text_init(&trail, 1 << 20);
     records = (struct gossip_records){.clock = &now, .events = &events};
     gossip_records_init(&records);
-    down = NULL;
+    down = up = NULL;
     asks = false;
     name_changes = 0;
     return 0;
@@ -205,6 +215,37 @@ TEST(without_a_lease_it_goes_with_the_last_member_on_its_host)
     address_from_ip(&host, SLICE("10.0.0.5"), 7946);
     gossip_records_host_down(&records, &host);
     told("-a ");
+}
+
+static void host_goes_down(const char *ip)
+{
+    struct address host;
+
+    address_from_ip(&host, slice_of(ip), 7946);
+    gossip_records_host_down(&records, &host);
+}
+
+TEST(what_went_with_its_host_comes_back_with_it)
+{
+    hear_unleased("a");
+    told("+a@10.0.0.5:80 ");
+    host_goes_down("10.0.0.5");
+    told("-a ");
+    hear_unleased("a");
+    told("");
+    up = "10.0.0.5";
+    hear_unleased("a");
+    told("+a@10.0.0.5:80 ");
+}
+
+TEST(what_was_deleted_does_not_come_back_with_its_host)
+{
+    hear_unleased("a");
+    host_goes_down("10.0.0.5");
+    gossip_records_delete(&records, "users", "a");
+    up = "10.0.0.5";
+    hear_unleased("a");
+    told("");
 }
 
 TEST(without_a_lease_it_goes_after_half_an_hour_in_any_case)
@@ -382,6 +423,8 @@ TESTS(RUN_WITH(what_is_heard_is_told_once), RUN_WITH(a_change_is_told),
       RUN_WITH(a_sender_whose_clock_was_put_back_is_believed),
       RUN_WITH(what_went_is_forgotten_after_a_while),
       RUN_WITH(without_a_lease_it_goes_with_the_last_member_on_its_host),
+      RUN_WITH(what_went_with_its_host_comes_back_with_it),
+      RUN_WITH(what_was_deleted_does_not_come_back_with_its_host),
       RUN_WITH(without_a_lease_it_goes_after_half_an_hour_in_any_case),
       RUN_WITH(a_dead_members_records_are_hidden_until_it_is_back),
       RUN_WITH(a_member_that_left_takes_them_with_it),
