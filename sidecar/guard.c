@@ -29,7 +29,9 @@ static bool is_loopback_v4(struct slice host)
 bool host_is_loopback(struct slice host)
 {
     host = host_without_port(host);
-    return slice_equals_nocase(host, SLICE("localhost")) || slice_is(host, "[::1]") ||
+    return slice_equals(host, SLICE("127.0.0.1")) ||
+           slice_equals_nocase(host, SLICE("localhost")) ||
+           slice_equals(host, SLICE("[::1]")) ||
            (host.size > 0 && host.base[0] == '1' && is_loopback_v4(host));
 }
 

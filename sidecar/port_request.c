@@ -19,7 +19,7 @@ static enum when port_lease(struct exchange *x)
 {
     struct call *c = call_of(x);
     struct upstream *u = x->instance;
-    size_t size = strlen(u->id);
+    size_t size = u->id_size;
 
     arena_rewind(&c->arena, c->mark);
     size = size < sizeof(c->instance_id) ? size : sizeof(c->instance_id) - 1;

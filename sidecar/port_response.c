@@ -145,7 +145,7 @@ static struct response_rules rules_of(struct call *c, enum http_framing framing)
 
     return (struct response_rules){
         .via = call_via(c),
-        .instance = slice_of(u->id),
+        .instance = slice_from(u->id, u->id_size),
         .attempts = c->x.attempts,
         .prefix = c->prefix,
         .own_host =

@@ -1,8 +1,6 @@
 /* Outward: the head of a request. */
 #include "sidecar/rewrite_pen.h"
 
-#include <endian.h>
-
 /* Never sent on as they came: hop-by-hop, ours, or written anew. */
 static const uint64_t request_dropped =
     BIT(CONNECTION) | BIT(CSIDECAR_HASH) | BIT(CSIDECAR_INSTANCE) |
@@ -51,26 +49,17 @@ static void put_forwarded_for(struct pen *p, const struct http_head *h,
     put(p, SLICE("\r\n"));
 }
 
-/* The digits of each byte's halves, high one first, all eight at once: each half in a byte of its own, then
- * '0' or, from 10 on, 'a' - 10 more. */
-static uint64_t hex_digits(uint32_t value)
-{
-    const uint64_t ones = UINT64_MAX / 255;
-    uint64_t x = __builtin_bswap32(value), letters;
-
-    x = (x << 16 | x) & 0x0000ffff0000ffff;
-    x = (x << 8 | x) & 0x00ff00ff00ff00ff;
-    x = (x >> 4 | x << 8) & 0x0f0f0f0f0f0f0f0f;
-    letters = (x + ones * 6) >> 4 & ones;
-    return x + ones * '0' + letters * ('a' - '0' - 10);
-}
-
+/* The digits of eight bytes, all at once: each byte's halves side by side, then '0' or, from 10 on, 'a' - 10 more. */
 static void put_hex(struct pen *p, uint64_t value)
 {
-    uint64_t digits[] = {htole64(hex_digits((uint32_t)(value >> 32))),
-                         htole64(hex_digits((uint32_t)value))};
+    text_lanes x = {0}, half;
 
-    put(p, (struct slice){(const char *)digits, sizeof(digits)});
+    memcpy(&x, &value, sizeof(value));
+    half = __builtin_shufflevector(x >> 4, x, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,
+                                   22, 7, 23) &
+           15;
+    half += '0' + ((half > 9) & ('a' - '0' - 10));
+    put(p, (struct slice){(const char *)&half, sizeof(half)});
 }
 
 /* W3C Trace Context §3.2: ids must not be all zero. */
@@ -125,9 +114,24 @@ static void put_length(struct pen *p, uint64_t length)
     put(p, SLICE("\r\n"));
 }
 
-static void put_request_fields(struct pen *p, const struct http_head *h,
-                               const struct route *route,
-                               const struct request_rules *rules)
+/* All but the Host that stands in front; false: it takes a look at each. */
+static bool put_lines(struct pen *p, const struct http_head *h, const struct route *route)
+{
+    uint64_t changed = (request_dropped & ~BIT(HOST)) | BIT(CONTENT_LENGTH) |
+                       (route->prefix.size ? BIT(X_FORWARDED_PREFIX) : 0) |
+                       (route->form == ROUTE_HEADER ? BIT(DAPR_APP_ID) : 0);
+    struct slice host;
+
+    if (!h->lines.base || (h->present & changed) || h->count == 0 ||
+        h->fields[0].id != FIELD_ID_HOST)
+        return false;
+    host = h->fields[0].value;
+    put(p, slice_after(h->lines, (size_t)(host.base + host.size - h->lines.base) + 2));
+    return true;
+}
+
+static void put_fields(struct pen *p, const struct http_head *h,
+                       const struct route *route)
 {
     struct run run = {NULL, NULL};
 
@@ -146,7 +150,6 @@ static void put_request_fields(struct pen *p, const struct http_head *h,
         }
     }
     run_end(&run, p);
-    put_request_additions(p, h, route, rules);
 }
 
 /* What the upstream sees as Host: what the client said where it addressed the service. */
@@ -214,7 +217,9 @@ enum err rewrite_request(struct request_text *t, struct arena *a,
     t->host = (struct slice){p.at - host.size, host.size};
     t->fields.base = p.at;
     put(&p, SLICE("\r\n"));
-    put_request_fields(&p, h, route, rules);
+    if (!put_lines(&p, h, route))
+        put_fields(&p, h, route);
+    put_request_additions(&p, h, route, rules);
     put(&p, SLICE("\r\n"));
     t->fields.size = (size_t)(p.at - t->fields.base);
     t->expects = h->expect_continue;

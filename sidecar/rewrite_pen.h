@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "sidecar/rewrite.h"
+#include "transport/http_text.h"
 
 /* Room is taken once, for all that may be written, so that writing needs no checks. */
 struct pen {
@@ -89,8 +90,10 @@ static inline void put_number(struct pen *p, uint64_t value)
 
 static inline size_t fields_size(const struct http_head *h)
 {
-    size_t size = 0;
+    size_t size = h->lines.size;
 
+    if (h->lines.base)
+        return size;
     for (unsigned i = 0; i < h->count; i++)
         size += h->fields[i].name.size + h->fields[i].value.size + 4;
     return size;

@@ -88,19 +88,26 @@ static void put_rewritten(struct pen *p, const struct http_field *f,
     put(p, SLICE("\r\n"));
 }
 
+static const uint64_t response_rewritten =
+    BIT(LOCATION) | BIT(CONTENT_LOCATION) | BIT(SET_COOKIE);
+
 static bool is_rewritten(const struct http_field *f)
 {
-    const uint64_t rewritten = BIT(LOCATION) | BIT(CONTENT_LOCATION) | BIT(SET_COOKIE);
-
-    return rewritten >> f->id & 1;
+    return response_rewritten >> f->id & 1;
 }
 
 static void put_response_fields(struct pen *p, const struct http_head *h,
                                 const struct response_rules *rules)
 {
     bool has_no_length = h->status < 200 || h->status == 204; /* RFC 9110 §8.6 */
+    uint64_t changed = response_dropped | (rules->prefix.size ? response_rewritten : 0) |
+                       (has_no_length ? BIT(CONTENT_LENGTH) : 0);
     struct run run = {NULL, NULL};
 
+    if (h->lines.base && !(h->present & changed)) {
+        put(p, h->lines);
+        return;
+    }
     for (unsigned i = 0; i < h->count; i++) {
         const struct http_field *f = &h->fields[i];
 
@@ -147,7 +154,7 @@ static size_t prefix_room(const struct http_head *h, const struct response_rules
 {
     size_t each = rules->prefix.size + rules->client_host.size + 16, room = 0;
 
-    if (rules->prefix.size == 0)
+    if (rules->prefix.size == 0 || !(h->present & response_rewritten))
         return 0;
     for (unsigned i = 0; i < h->count; i++)
         if (is_rewritten(&h->fields[i]))

@@ -214,13 +214,13 @@ static enum err route_authority(struct route *r, const struct gateway *g,
     return ERR_OK;
 }
 
-/* Whose Host is it? One of ours, or nobody's business here. */
-static enum err check_host(const struct gateway *g, struct slice host, const char **hint)
+/* Whose Host is it? A service's (then that is its `name`), one of ours, or nobody's business here. */
+static enum err check_host(const struct gateway *g, struct slice host, struct slice *name,
+                           const char **hint)
 {
-    struct slice name;
-
-    if (g->kind == GATEWAY_UNIX || host_is_loopback(host) ||
-        service_of_host(host, &name) || host_is_allowed(g, host))
+    *name = (struct slice){NULL, 0};
+    if (host_is_loopback(host) || service_of_host(host, name) ||
+        g->kind == GATEWAY_UNIX || host_is_allowed(g, host))
         return ERR_OK;
     return refuse(ERR_MISDIRECTED, hint, hint_host);
 }
@@ -228,14 +228,14 @@ static enum err check_host(const struct gateway *g, struct slice host, const cha
 static enum err route_absolute(struct route *r, const struct gateway *g,
                                const struct http_head *head, const char **hint)
 {
-    struct slice rest;
+    struct slice rest, name;
     enum err e;
 
     if (!split_absolute(head->target, &r->authority, &rest))
         return refuse(ERR_BAD_REQUEST, hint, "only http:// targets can be forwarded");
     e = g->kind == GATEWAY_UNIX ? ERR_OK : guard_browser(g, head, r->authority, hint);
     if (!e && g->kind == GATEWAY_PORT)
-        e = check_host(g, r->authority, hint);
+        e = check_host(g, r->authority, &name, hint);
     if (e)
         return e;
     if (g->kind != GATEWAY_PORT)
@@ -248,11 +248,12 @@ static enum err route_origin(struct route *r, const struct gateway *g,
                              const struct http_head *head, const char **hint)
 {
     struct slice service = head_value(head, FIELD_ID_CSIDECAR_SERVICE);
+    struct slice by_host;
     enum err e;
 
     if (g->compat & COMPAT_DAPR && !service.base)
         service = head_value(head, FIELD_ID_DAPR_APP_ID);
-    e = check_host(g, r->authority, hint);
+    e = check_host(g, r->authority, &by_host, hint);
     if (!e && g->kind != GATEWAY_UNIX)
         e = guard_browser(g, head, r->authority, hint);
     if (e)
@@ -264,8 +265,8 @@ static enum err route_origin(struct route *r, const struct gateway *g,
     if (service.base)
         return name_service(r, service, hint);
     r->form = ROUTE_HOST;
-    if (service_of_host(r->authority, &service))
-        return name_service(r, service, hint);
+    if (by_host.base)
+        return name_service(r, by_host, hint);
     return route_path(r, g, head->target, hint);
 }
 

@@ -23,6 +23,7 @@ static struct upstream *upstream_new(struct service *s, const struct instance *i
     if (!u)
         return NULL;
     u->id = slice_dup(slice_of(i->id));
+    u->id_size = (uint32_t)strlen(i->id);
     if (!u->id) {
         free(u);
         return NULL;

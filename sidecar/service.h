@@ -24,6 +24,7 @@ struct upstream {
     unsigned references;
     struct service *service; /* NULL once removed */
     char *id;
+    uint32_t id_size;
     struct address address;
     char host[ADDRESS_TEXT]; /* address:port, for Host */
     uint8_t host_size;

@@ -47,7 +47,10 @@ static bool is_inbound(const struct call *c)
 
 struct slice call_via(const struct call *c)
 {
-    return slice_of(is_inbound(c) ? c->worker->ingress_via : c->worker->via);
+    const struct worker *w = c->worker;
+
+    return is_inbound(c) ? slice_from(w->ingress_via, w->ingress_via_size)
+                         : slice_from(w->via, w->via_size);
 }
 
 void worker_count_busy(struct call *c, int by)
@@ -207,6 +210,8 @@ enum err worker_open(struct worker *w, unsigned number, unsigned workers,
     init_lists(w);
     snprintf(w->via, sizeof(w->via), "%s", via);
     snprintf(w->ingress_via, sizeof(w->ingress_via), "%s-in", w->via);
+    w->via_size = (uint8_t)strlen(w->via);
+    w->ingress_via_size = (uint8_t)strlen(w->ingress_via);
     random_init(&w->random, 0);
     arena_pool_init(&w->blocks, 64);
     timer_init(&w->sweep, on_sweep);

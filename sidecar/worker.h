@@ -65,6 +65,7 @@ struct worker {
     struct timer sweep;
     /* Our pseudonyms, the same in all workers: a call to our own app passes here twice, and is no loop. */
     char via[32], ingress_via[40];
+    uint8_t via_size, ingress_via_size;
     struct service_stats unrouted; /* requests that named no service */
     bool draining;                 /* answers carry Connection: close */
     bool refusing;                 /* the app has gone: new requests get ERR_DRAINING */

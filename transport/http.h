@@ -112,6 +112,8 @@ struct http_head {
     unsigned minor; /* HTTP/1.minor: 0 or 1 */
     const struct http_field *fields;
     unsigned count;
+    /* The field lines as they came, where each is "name: value" and CRLF and so may leave as it is; else {NULL, 0}. */
+    struct slice lines;
     enum http_framing framing;
     uint64_t length;
     bool keep_alive;      /* the connection may be used again after this message */

@@ -9,6 +9,7 @@ enum { LANES = TEXT_LANES, VERSION = 8, STATUS_LINE = VERSION + 5 /* "HTTP/1.1 2
 struct plain {
     const char *at;
     const char *end;
+    bool as_written; /* each line yet is "name: value" */
 };
 
 /* --- sixteen bytes at a time: bit i is set where byte i is none of these --- */
@@ -36,9 +37,10 @@ static inline uint32_t not_in_name(text_lanes x)
 static inline const char *first(uint32_t (*such)(text_lanes x), const char *at,
                                 const char *end)
 {
+    const char *last = end - LANES;
     uint32_t found;
 
-    for (; end - at >= LANES; at += LANES)
+    for (; at <= last; at += LANES)
         if ((found = such(text_load(at))))
             return at + __builtin_ctz(found);
     found = such(text_load(end - LANES)) >> (LANES - (end - at));
@@ -54,7 +56,7 @@ static inline bool has(const struct plain *p, ptrdiff_t size)
 
 static inline bool take_line_end(struct plain *p)
 {
-    if (!has(p, 2) || p->at[0] != '\r' || p->at[1] != '\n')
+    if (!has(p, 2) || memcmp(p->at, "\r\n", 2) != 0)
         return false;
     p->at += 2;
     return true;
@@ -80,6 +82,8 @@ static inline bool take_field(struct plain *p, struct http_field *f)
         return false;
     f->name = slice_from(name, colon - name);
     f->value = http_value_trim(colon + 1, end);
+    p->as_written &= f->value.base == colon + 2 && f->value.base + f->value.size == end &&
+                     colon[1] == ' ';
     f->id = http_field_id(f->name);
     return true;
 }
@@ -88,6 +92,7 @@ static inline bool take_field(struct plain *p, struct http_field *f)
 static inline bool take_fields(struct plain *p, uint64_t single,
                                struct http_field *fields, struct http_head *h)
 {
+    const char *lines = p->at;
     uint64_t present = 0;
     unsigned count = 0;
 
@@ -102,6 +107,8 @@ static inline bool take_fields(struct plain *p, uint64_t single,
     h->fields = fields;
     h->count = count;
     h->present = present;
+    if (p->as_written)
+        h->lines = slice_from(lines, p->at - 2 - lines);
     return true;
 }
 
@@ -148,7 +155,7 @@ static bool take_status_line(struct plain *p, struct http_head *h)
 
 static struct plain begin(struct slice bytes)
 {
-    return (struct plain){bytes.base, bytes.base + bytes.size};
+    return (struct plain){bytes.base, bytes.base + bytes.size, true};
 }
 
 size_t http_plain_request(struct slice bytes, struct http_field *fields,

@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "transport/socket_inside.h"
 
@@ -151,12 +153,19 @@ static size_t total_size(const struct slice *slices, unsigned count)
     return size;
 }
 
-/* Bytes the kernel took at once, or a negative errno. */
+/* Bytes the kernel took at once, or a negative errno: uv_try_write() without what it checks that we know. Nothing is
+ * queued in libuv. */
 static ssize_t write_now(struct socket *s, const struct slice *slices, unsigned count)
 {
-    int taken = uv_try_write(&s->handle.stream, as_buffers(slices), count);
+    int fd = socket_fd(s);
+    ssize_t taken;
 
-    return taken == UV_EAGAIN ? 0 : taken;
+    do
+        taken = writev(fd, (const struct iovec *)(const void *)slices, (int)count);
+    while (taken < 0 && errno == EINTR);
+    if (taken >= 0)
+        return taken;
+    return errno == EAGAIN ? 0 : -errno;
 }
 
 static enum err socket_write(struct socket *s, const struct slice *slices, unsigned count,

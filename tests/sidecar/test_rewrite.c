@@ -19,6 +19,7 @@ static struct request_text out;
 static struct slice head_out;
 static enum err result;
 static struct text shown;
+static bool in_pieces;
 
 static enum err on_request(struct http_reader *r, const struct http_head *h)
 {
@@ -82,10 +83,12 @@ static int test_teardown(void **state)
 static void feed(enum http_side side, const struct http_reader_events *events,
                  struct text *wire)
 {
-    size_t used;
+    size_t step = in_pieces ? 1 : wire->size, used;
 
     reader_init(&reader, side, events, &scratch);
-    assert_int_equal(reader_feed(&reader, text_slice(wire), &used, NULL), ERR_OK);
+    for (size_t at = 0; at < wire->size; at += step)
+        assert_int_equal(
+            reader_feed(&reader, slice_from(wire->base + at, step), &used, NULL), ERR_OK);
     text_fini(wire);
 }
 
@@ -128,6 +131,56 @@ TEST(other_fields_keep_their_case_their_order_and_their_bytes)
 {
     has(sent("GET /x", "x-B: 1\r\nX-a:  two  words \r\nx-B: 3\r\n"),
         "x-B: 1\r\nX-a: two  words\r\nx-B: 3\r\n");
+}
+
+/* What is whole and plain leaves in one copy where nothing is to be changed; in pieces each field is looked at. */
+static const char *const field_lines[] = {
+    "",
+    "A: 1\r\nB: 2\r\n",
+    "A:1\r\nB: 2\r\n",
+    "Connection: A\r\nA: 1\r\nB: 2\r\n",
+    "Keep-Alive: 1\r\nB: 2\r\n",
+    "Content-Length: 0\r\nA: 1\r\n",
+    "Location: /a\r\nSet-Cookie: a=b; Path=/\r\n",
+    "X-Forwarded-Prefix: /p\r\nX-Forwarded-Proto: https\r\n",
+    "dapr-app-id: x\r\ncsidecar-instance: y\r\ncsidecar-attempts: 3\r\n",
+    "X-Forwarded-For: 10.0.0.1\r\nVia: 1.1 other\r\n",
+};
+
+static void must_be_the_same(const char *(*leaving)(const char *fields),
+                             const char *fields)
+{
+    struct text whole;
+
+    text_init(&whole, 64 * 1024);
+    in_pieces = false;
+    random_init(&dice, 1);
+    text_add(&whole, slice_of(leaving(fields)));
+    in_pieces = true;
+    random_init(&dice, 1);
+    assert_string_equal(whole.base, leaving(fields));
+    in_pieces = false;
+    text_fini(&whole);
+}
+
+static const char *sent_get(const char *fields)
+{
+    return sent("GET /x", fields);
+}
+
+TEST(a_head_leaves_the_same_whole_or_in_pieces)
+{
+    static const struct slice prefixes[] = {
+        {NULL,      0},
+        {"/orders", 7}
+    };
+
+    for (unsigned p = 0; p < 2; p++)
+        for (unsigned i = 0; i < sizeof(field_lines) / sizeof(field_lines[0]); i++) {
+            route.prefix = response.prefix = prefixes[p];
+            must_be_the_same(sent_get, field_lines[i]);
+            must_be_the_same(answered, field_lines[i]);
+        }
 }
 
 TEST(hop_by_hop_fields_end_here)
@@ -409,6 +462,7 @@ TEST(a_head_past_the_arena_is_no_memory)
 }
 
 TESTS(RUN_WITH(other_fields_keep_their_case_their_order_and_their_bytes),
+      RUN_WITH(a_head_leaves_the_same_whole_or_in_pieces),
       RUN_WITH(hop_by_hop_fields_end_here),
       RUN_WITH(connection_cannot_take_the_length_away), RUN_WITH(fields_for_us_end_here),
       RUN_WITH(forwarded_fields_come),

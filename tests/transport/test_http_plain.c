@@ -41,6 +41,19 @@ TEST(reads_a_plain_response)
     assert_true(slice_is(fields[0].value, "x") && fields[1].value.size == 0);
 }
 
+TEST(tells_which_lines_may_leave_as_they_came)
+{
+    request("GET / HTTP/1.1\r\nHost: x\r\nA: b c\r\n\r\n");
+    assert_true(slice_is(head.lines, "Host: x\r\nA: b c\r\n"));
+    head.lines.base = NULL;
+    request("GET / HTTP/1.1\r\nHost: x\r\nA:b\r\n\r\n");
+    assert_null(head.lines.base);
+    request("GET / HTTP/1.1\r\nHost: x\r\nA: b \r\n\r\n");
+    assert_null(head.lines.base);
+    request("GET / HTTP/1.1\r\nHost: x\r\nEmpty:\r\n\r\n");
+    assert_null(head.lines.base);
+}
+
 TEST(reads_names_and_values_of_any_length)
 {
     char text[256], name[65];
@@ -159,8 +172,8 @@ TEST(says_of_a_message_what_llhttp_says)
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n");
 }
 
-TESTS(RUN(reads_a_plain_request), RUN(reads_a_plain_response),
-      RUN(reads_names_and_values_of_any_length),
+TESTS(RUN(reads_a_plain_request), RUN(tells_which_lines_may_leave_as_they_came),
+      RUN(reads_a_plain_response), RUN(reads_names_and_values_of_any_length),
       RUN(waits_for_llhttp_where_a_byte_is_missing),
       RUN(leaves_what_is_not_plain_to_llhttp),
       RUN(leaves_fields_that_are_not_plain_to_llhttp),

@@ -22,6 +22,14 @@ static struct echo *echo_of(struct http_reader *reader)
     return container_of(reader, struct echo, reader);
 }
 
+static void must_hold(bool claim, const char *what)
+{
+    if (claim)
+        return;
+    fprintf(stderr, "%s\n", what);
+    abort();
+}
+
 static void add_fields(struct text *t, const struct http_field *fields, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -32,10 +40,23 @@ static void add_fields(struct text *t, const struct http_field *fields, unsigned
     }
 }
 
+/* What may leave as it came is what would be written. */
+static void lines_must_be_the_fields(const struct http_head *h)
+{
+    struct text t;
+
+    text_init(&t, 1 << 20);
+    add_fields(&t, h->fields, h->count);
+    must_hold(!h->lines.base || slice_equals(h->lines, text_slice(&t)),
+              "the lines are not the fields");
+    text_fini(&t);
+}
+
 static enum err on_head(struct http_reader *reader, const struct http_head *h)
 {
     struct echo *e = echo_of(reader);
 
+    lines_must_be_the_fields(h);
     e->framing = h->framing;
     text_add(&e->wire, h->method_text);
     if (reader->side == HTTP_REQUESTS) {
@@ -92,14 +113,6 @@ void must_equal(const char *a, const char *b)
     if (strcmp(a, b) == 0)
         return;
     fprintf(stderr, "--- one\n%s\n--- other\n%s\n", a, b);
-    abort();
-}
-
-static void must_hold(bool claim, const char *what)
-{
-    if (claim)
-        return;
-    fprintf(stderr, "%s\n", what);
     abort();
 }
 
