@@ -59,7 +59,7 @@ HOT_OBJECTS = $O/sidecar/core/%.o $O/transport/%.o $(patsubst %,$O/sidecar/%.o,$
 objects = $(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(wildcard $1/*.c))) $(patsubst %.proto,$O/generated/%.pb-c.o,$(wildcard $1/*.proto))
 
 .DEFAULT_GOAL := all
-.PHONY: all help test unit layers demo bench asan fuzz format format-check measure install uninstall clean deps show build-tests registry-tests live-tests fuzz-targets has-packages
+.PHONY: all help test unit layers demo bench asan fuzz differential format format-check measure install uninstall clean deps show build-tests registry-tests live-tests fuzz-targets has-packages
 
 all: $O/csidecar
 
@@ -68,6 +68,7 @@ help:
 	@echo "make test       everything that is tested           make unit                  unit tests only"
 	@echo "make demo       the main job on the example apps    make bench                 against HAProxy and nginx"
 	@echo "make asan       unit and scenario tests, sanitized  make fuzz                  the fuzz targets, 30 s each"
+	@echo "make differential 100,000 generated requests, as two parsers read them"
 	@echo "make format     clang-format in place               make format-check          complain instead"
 	@echo "make layers     no layer calls upwards              make uninstall"
 	@echo "make measure    function and file figures           make install               PREFIX=$(PREFIX) DESTDIR="
@@ -173,6 +174,11 @@ asan:
 
 fuzz:
 	@tests/run fuzz
+
+# 100,000 generated requests (COUNT): what goes on means the same to two readers of HTTP, or was refused.
+differential: all
+	@tests/setup test
+	@build/venv/bin/python -B -m tests.differential.run --count $(or $(COUNT),100000)
 
 layers:
 	@tests/run layers
