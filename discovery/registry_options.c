@@ -32,6 +32,22 @@ static struct slice decode(struct slice s, char *out)
     return slice_from(out, size);
 }
 
+bool registry_option(const struct registry_url *u, const char *key,
+                     char out[sizeof((struct registry_url *)0)->storage])
+{
+    struct slice query = u->query, option;
+
+    while (query.base && query.size) {
+        option = slice_next(&query, '&');
+        if (!slice_is(slice_first(option, slice_find(option, '=')), key))
+            continue;
+        option = decode(slice_after(option, slice_find(option, '=') + 1), out);
+        out[option.size] = '\0';
+        return true;
+    }
+    return false;
+}
+
 static enum err set_option(struct tree *t, const struct registry *r, struct slice option,
                            struct why *w)
 {

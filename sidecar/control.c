@@ -107,6 +107,7 @@ static void say_where(const struct control *c)
              ports_where(&c->ports, PORT_LOCAL, url),
              ports_where(&c->ports, PORT_ADMIN, admin),
              c->ports.moved ? " note=\"the default ports were taken\"" : "");
+    control_warn(c->settings);
 }
 
 /* Signals first: one that comes meanwhile waits for the loop, instead of ending us with a child that is left alone

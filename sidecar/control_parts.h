@@ -17,6 +17,8 @@ enum err control_start_child(struct control *c, struct why *w);
 enum err control_watch_signals(struct control *c, struct why *w);
 enum err control_watch_config(struct control *c, struct why *w);
 void control_unwatch_config(struct control *c);
+/* Of settings that hold, but not well. */
+void control_warn(const struct settings *s);
 /* control_memory.c */
 void control_memory_init(struct control *c);
 void control_memory_note_list(struct control *c);

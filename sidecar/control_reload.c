@@ -7,6 +7,15 @@
 
 enum { CONFIG_QUIET_MS = 200 }; /* editors write in several steps */
 
+void control_warn(const struct settings *s)
+{
+    if (s->is_open_config)
+        log_warn("config.open",
+                 "file=%s reason=\"secrets stand in it, and every user of this host can "
+                 "read it: chmod o= it, or use token_file\"",
+                 s->config);
+}
+
 /* Nothing was changed until the last step that can fail has not. */
 static enum err take(struct control *c, struct settings *settings, struct why *w)
 {
@@ -70,6 +79,7 @@ enum err control_reload(struct control *c, struct why *w)
     } else {
         log_info("reload.done", "file=%s",
                  c->settings->config ? c->settings->config : "-");
+        control_warn(c->settings);
     }
     return e;
 }

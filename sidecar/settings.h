@@ -256,6 +256,9 @@ struct run_settings {
     int signal_number;
 };
 
+/* The order of the names in settings_table.c. */
+enum secret_files { SECRET_FILES_PRIVATE, SECRET_FILES_ANY };
+
 enum compat { COMPAT_DAPR = 1, COMPAT_MICRO = 2, COMPAT_PRANA = 4 };
 
 struct settings {
@@ -280,12 +283,14 @@ struct settings {
     struct log_settings log;
     struct run_settings run;
     bool watch_config;
+    int secret_files;   /* enum secret_files */
     const char *config; /* the file; NULL: none. Not settable in the file itself */
 
     /* derived */
     struct app_settings *all_apps; /* of `app` or `apps`; none: this sidecar only calls */
     unsigned app_count;
     unsigned compat_flags; /* enum compat */
+    bool is_open_config;   /* secrets stand in the file, and every user can read it */
 
     /* ours */
     unsigned references;

@@ -1,15 +1,10 @@
 #include "sidecar/settings_finish.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "discovery/registry.h"
-
-enum { TOKEN_SIZE = 8192 };
 
 enum err settings_refuse(struct finish *f, const char *path, const char *format, ...)
 {
@@ -68,65 +63,6 @@ enum err settings_finish_run(struct finish *f)
     return take_command(f);
 }
 
-static ssize_t file_read(const char *file, char *bytes, size_t size)
-{
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, bytes, size);
-
-    if (fd >= 0)
-        close(fd);
-    return got;
-}
-
-static struct slice without_line_end(struct slice s)
-{
-    while (s.size && strchr(" \t\r\n", s.base[s.size - 1]))
-        s.size--;
-    return s;
-}
-
-static enum err secret_read(struct finish *f, const char *path, const char *file,
-                            const char **secret)
-{
-    char bytes[TOKEN_SIZE];
-    ssize_t size = file_read(file, bytes, sizeof(bytes));
-    struct slice token;
-
-    if (size < 0)
-        return settings_refuse(f, path, "%s cannot be read: %s", file, strerror(errno));
-    token = without_line_end(slice_trim(slice_from(bytes, (size_t)size)));
-    if (!token.size || size == sizeof(bytes) || memchr(token.base, '\n', token.size))
-        return settings_refuse(f, path, "%s must hold one line with the token", file);
-    *secret = memory_copy(&f->settings->memory, token);
-    return *secret ? ERR_OK : settings_no_memory(f);
-}
-
-static enum err secret_of(struct finish *f, const char *group, const char *token,
-                          const char *file, const char **secret)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "%s.token_file", group);
-    *secret = token;
-    if (token && file)
-        return settings_refuse(f, path, "token and token_file exclude each other");
-    return file ? secret_read(f, path, file, secret) : ERR_OK;
-}
-
-static enum err finish_secrets(struct finish *f)
-{
-    struct settings *s = f->settings;
-    enum err e =
-        secret_of(f, "proxy", s->proxy.token, s->proxy.token_file, &s->proxy.secret);
-
-    if (!e)
-        e = secret_of(f, "admin", s->admin.token, s->admin.token_file, &s->admin.secret);
-    if (!e)
-        e = secret_of(f, "registry", s->registry.token, s->registry.token_file,
-                      &s->registry.secret);
-    return e;
-}
-
 /* " (there are file, local, mdns)" */
 static void list_schemes(const char *const *known, char *out, size_t size)
 {
@@ -182,7 +118,8 @@ static enum err finish_url(struct finish *f, unsigned index)
     if (!slice_is(url.scheme, "local") && !slice_is(url.scheme, "static") &&
         !slice_is(url.scheme, "file"))
         r->only_local = false;
-    return check_scheme(f, path, url.scheme);
+    e = check_scheme(f, path, url.scheme);
+    return e ? e : settings_url_secrets(f, path, &url);
 }
 
 enum err settings_finish_registry(struct finish *f)
@@ -225,7 +162,7 @@ enum err settings_finish(struct finish *f)
     /* clang-format off */
     static enum err (*const steps[])(struct finish *f) = {
         settings_finish_run,
-        finish_secrets,
+        settings_finish_secrets,
         settings_finish_registry,
         finish_rest,
         settings_finish_name,

@@ -7,6 +7,7 @@
 #ifndef SIDECAR_SETTINGS_FINISH_H
 #define SIDECAR_SETTINGS_FINISH_H
 
+#include "discovery/registry.h"
 #include "sidecar/settings.h"
 
 struct finish {
@@ -19,11 +20,15 @@ struct finish {
 enum err settings_finish(struct finish *f);
 /* The steps, in their order. */
 enum err settings_finish_run(struct finish *f);
+enum err settings_finish_secrets(struct finish *f);
 enum err settings_finish_name(struct finish *f);
 enum err settings_finish_services(struct finish *f);
 enum err settings_finish_apps(struct finish *f);
 enum err settings_finish_listeners(struct finish *f);
 enum err settings_finish_registry(struct finish *f);
+/* Those of one URL of a registry, that stood at `path`. */
+enum err settings_url_secrets(struct finish *f, const char *path,
+                              const struct registry_url *url);
 /* Of one app: `app` or `apps[2]`. */
 enum err settings_finish_endpoints(struct finish *f, struct app_settings *a,
                                    const char *path);

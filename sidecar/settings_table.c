@@ -17,6 +17,7 @@ static const char *const balancers[] = {"p2c",    "ewma", "round_robin",
 static const char *const resolves[] = {"union", "first", NULL};
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const formats[] = {"text", "json", NULL};
+static const char *const secret_files[] = {"private", "any", NULL};
 static const char *const drop_ins[] = {"dapr", "micro", "prana", NULL};
 /* The order of the numbers in settings_finish.c. */
 static const char *const signals[] = {"TERM", "INT", "QUIT", "HUP", "USR1", "USR2", NULL};
@@ -274,6 +275,7 @@ const struct field settings_fields[] = {
     GROUP   (struct settings, log, "log", log_fields, "on standard error"),
     GROUP   (struct settings, run, "run", run, "csidecar run"),
     BOOL    (struct settings, watch_config, "watch_config", "false", "load the file again when it changes"),
+    CHOICE  (struct settings, secret_files, "secret_files", "private", secret_files, "token and key files that every user of the host can read are refused (private) or taken (any)"),
     TEXT    (struct settings, config, "config", NULL, "this file; unless set csidecar.yaml where one is", .flags = FIELD_NOT_IN_FILE),
     FIELDS_END,
 };

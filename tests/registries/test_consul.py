@@ -258,6 +258,7 @@ def test_the_dead_turn_critical_and_are_reaped(sidecar):
 
 def test_a_token_from_the_url_the_settings_or_a_file(guarded, sidecar, tmp_path):
     (tmp_path / "token").write_text("secret\n")
+    (tmp_path / "token").chmod(0o600)
     plain = "consul://127.0.0.1:%d" % guarded.port
     for name, url, registry in [("one", guarded.url, {}), ("two", plain, {"token": "secret"}),
                                 ("three", plain, {"token_file": str(tmp_path / "token")})]:
@@ -293,6 +294,7 @@ def test_lists_that_acls_hide_are_no_empty_lists(guarded, sidecar):
 def test_a_token_that_is_rotated_is_read_again(guarded, sidecar, tmp_path):
     token = tmp_path / "token"
     token.write_text("first\n")
+    token.chmod(0o600)
     guarded.allow("first", write=[""])
     s = sidecar("consul://127.0.0.1:%d" % guarded.port, "rotated", registry={"token_file": str(token)})
     until_seen(s, "rotated")

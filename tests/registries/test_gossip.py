@@ -338,6 +338,7 @@ def test_an_encrypted_ring_is_joined_with_its_key(ring, sidecar):
 def test_the_key_may_be_a_token_in_a_file_and_in_base64(ring, sidecar, tmp_path):
     a = ring.seed(key=KEY)
     (tmp_path / "token").write_text("bWljcm8tZ29zc2lwLWtleQ==\n")
+    (tmp_path / "token").chmod(0o600)
     sidecar(ring.url, "users", registry={"token_file": str(tmp_path / "token")})
     eventually(lambda: a.services("users"), "users at the peer", RING_S)
 

@@ -279,6 +279,7 @@ def refused(s):
 
 def test_a_token_from_the_settings_a_file_or_the_url(sidecar, tmp_path):
     (tmp_path / "token").write_text("s3cret\n")
+    (tmp_path / "token").chmod(0o600)
     with configured(TOKEN) as server:
         url = "nats://" + server.address
         for name, at, registry in [("one", url, {"token": "s3cret"}), ("two", url, {"token_file": str(tmp_path / "token")}),
@@ -304,6 +305,7 @@ def test_a_wrong_token_is_said_clearly_and_not_shown(sidecar):
 
 def test_a_token_that_is_renewed_is_read_again(sidecar, tmp_path):
     (tmp_path / "token").write_text("old\n")
+    (tmp_path / "token").chmod(0o600)
     with configured(TOKEN) as server:
         s = sidecar("nats://" + server.address, "orders", registry={"token_file": str(tmp_path / "token")})
         refused(s)

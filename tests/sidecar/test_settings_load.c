@@ -1,12 +1,13 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sidecar/settings.h"
 #include "tests/lib/fault_heap.h"
 #include "tests/lib/test.h"
 
-enum { MOST = 12 };
+enum { MOST = 12, PATH_SIZE = 80 };
 
 static struct settings *s;
 static struct why w;
@@ -66,6 +67,19 @@ static void refuses(const char *reason)
     assert_int_not_equal(settings_load(&s, &in, &w), ERR_OK);
     assert_null(s);
     assert_string_equal(w.text, reason);
+}
+
+static void again(void)
+{
+    settings_unref(s);
+    s = NULL;
+    in.at = 1;
+}
+
+static void fails(void)
+{
+    again();
+    assert_int_not_equal(settings_load(&s, &in, &w), ERR_OK);
 }
 
 TEST(flags_win_over_variables_over_the_file_over_defaults)
@@ -186,6 +200,125 @@ TEST(a_token_file_must_hold_one)
     flag("--proxy-token=x");
     refuses(
         "--proxy-token-file: proxy.token_file: token and token_file exclude each other");
+}
+
+/* mode 0644 in a folder as Kubernetes mounts one, reached through its links */
+static void mount_volume(char folder[PATH_SIZE], char token[2 * PATH_SIZE])
+{
+    char path[2 * PATH_SIZE];
+
+    snprintf(folder, PATH_SIZE, "%s.volume", file);
+    snprintf(token, 2 * PATH_SIZE, "%s/token", folder);
+    mkdir(folder, 0755);
+    snprintf(path, sizeof(path), "%s/..2026_01_02", folder);
+    mkdir(path, 0755);
+    strcat(path, "/token");
+    rename(file, path);
+    snprintf(path, sizeof(path), "%s/..data", folder);
+    assert_int_equal(symlink("..2026_01_02", path), 0);
+    assert_int_equal(symlink("..data/token", token), 0);
+}
+
+static void unmount_volume(const char *folder)
+{
+    static const char *const names[] = {"token", "..data", "..2026_01_02/token"};
+    char path[2 * PATH_SIZE];
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    snprintf(path, sizeof(path), "%s/..2026_01_02", folder);
+    rmdir(path);
+    rmdir(folder);
+}
+
+TEST(a_token_file_that_all_can_read_is_refused)
+{
+    char reason[256];
+
+    write_file("secret\n");
+    chmod(file, 0644);
+    flag("--proxy-token-file");
+    flag(file);
+    snprintf(reason, sizeof(reason),
+             "--proxy-token-file: proxy.token_file: %s is open to every user of this "
+             "host (mode 0644): chmod o= %s, or say secret_files: any",
+             file, file);
+    refuses(reason);
+    chmod(file, 0640);
+    takes();
+    chmod(file, 0602);
+    fails();
+}
+
+TEST(unless_the_settings_say_that_it_may_be)
+{
+    write_file("secret\n");
+    chmod(file, 0644);
+    flag("--registry-token-file");
+    flag(file);
+    flag("--secret-files=any");
+    takes();
+    assert_string_equal(s->registry.secret, "secret");
+}
+
+TEST(or_it_stands_in_a_volume_of_kubernetes)
+{
+    char folder[PATH_SIZE], token[2 * PATH_SIZE];
+
+    write_file("secret\n");
+    chmod(file, 0644);
+    mount_volume(folder, token);
+    flag("--admin-token-file");
+    flag(token);
+    takes();
+    unmount_volume(folder);
+    assert_string_equal(s->admin.secret, "secret");
+}
+
+TEST(so_is_a_key_wherever_it_is_named)
+{
+    char url[128];
+
+    write_file("a key\n");
+    chmod(file, 0644);
+    flag("--registry-tls-key-file");
+    flag(file);
+    fails();
+    assert_non_null(strstr(w.text, "registry.tls.key_file: "));
+    in.argc = 1;
+    snprintf(url, sizeof(url), "--registry=etcd+tls://h?ca_file=/ca.pem&key_file=%s",
+             file);
+    flag(url);
+    fails();
+    assert_non_null(strstr(w.text, "registry.url: "));
+    assert_non_null(strstr(w.text, "is open to every user"));
+    chmod(file, 0600);
+    takes();
+}
+
+static bool is_open_config(const char *yaml, mode_t mode)
+{
+    write_file(yaml);
+    chmod(file, mode);
+    again();
+    in.argc = 1;
+    flag("-c");
+    flag(file);
+    takes();
+    return s->is_open_config;
+}
+
+TEST(settings_with_secrets_that_all_can_read_are_noted)
+{
+    const char *url = "registry: {url: ['nats://me:secret@h']}";
+
+    assert_true(is_open_config("registry: {token: secret}", 0644));
+    assert_true(is_open_config(url, 0644));
+    assert_true(is_open_config("registry: {url: 'gossip://h?key=secret'}", 0644));
+    assert_false(is_open_config(url, 0600));
+    assert_false(is_open_config("name: users", 0644));
 }
 
 TEST(the_command_names_the_service)
@@ -363,6 +496,11 @@ TESTS(RUN_WITH(flags_win_over_variables_over_the_file_over_defaults),
       RUN_WITH(an_error_in_the_file_names_the_file),
       RUN_WITH(errors_across_settings_name_the_origin),
       RUN_WITH(a_token_is_read_from_its_file), RUN_WITH(a_token_file_must_hold_one),
+      RUN_WITH(a_token_file_that_all_can_read_is_refused),
+      RUN_WITH(unless_the_settings_say_that_it_may_be),
+      RUN_WITH(or_it_stands_in_a_volume_of_kubernetes),
+      RUN_WITH(so_is_a_key_wherever_it_is_named),
+      RUN_WITH(settings_with_secrets_that_all_can_read_are_noted),
       RUN_WITH(the_command_names_the_service),
       RUN_WITH(an_interpreter_does_not_name_the_service),
       RUN_WITH(a_reload_takes_what_may_change),
