@@ -174,7 +174,7 @@ demo:
 
 bench: all
 	@tests/setup bench
-	@python3 tests/bench/bench.py run
+	@python3 tests/bench/bench.py $(if $(FULL),full,run)
 
 asan:
 	@tests/run unit-asan scenario-asan

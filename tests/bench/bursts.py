@@ -3,18 +3,20 @@
 The proxy is alone on CPU 0, origin and load generator on another. A round starts every proxy afresh and
 warms it up. Inside a round there are blocks: in each every proxy gets one short burst of a fixed number of
 requests, the order rotated and every second block reversed. Ratios are formed inside a block, between bursts
-that ran within a second or two, so slow drift of the machine cancels. A burst during which the proxy had to
-wait for its CPU, or others used much of the machine, is repeated and the cleanest one kept.
+that ran within a second or two, so slow drift of the machine cancels. A burst begins when nobody else wants to
+run, if that comes soon; one during which the proxy had to wait for its CPU, or others used much of the machine, is
+repeated and the cleanest one kept.
 """
 
 import statistics
 import time
 
-from machine import Load, Origin, Proxy, cpu_time, machine_time, memory_kib
+from machine import Load, Origin, Patience, cpu_time, machine_time, memory_kib, open_proxy
 from proxies import KINDS
 from workloads import WORKLOADS
 
 TRIES = 3
+PATIENCE_S = 20  # of a round, for quiet moments
 
 
 class Stopwatch:
@@ -45,9 +47,10 @@ def disturbance(burst):
     return burst["wait"] + burst["steal"] + burst["foreign"]
 
 
-def burst(proxy, load, origin, again):
+def burst(proxy, load, origin, patience, again):
     best = None
     for _ in range(TRIES):
+        patience.wait()
         result = burst_once(proxy, load, origin, again or best is not None)
         if best is None or disturbance(result) < disturbance(best):
             best = result
@@ -60,7 +63,7 @@ class Round:
     """Every proxy afresh, and their bursts."""
 
     def __init__(self, kinds, workload, origin):
-        self.workload, self.origin = workload, origin
+        self.workload, self.origin, self.patience = workload, origin, Patience(PATIENCE_S)
         self.proxies, self.loads, self.bursts = {}, {}, {}
         try:
             for kind in kinds:
@@ -70,7 +73,7 @@ class Round:
             raise
 
     def open(self, kind):
-        proxy = self.proxies[kind.name] = Proxy(kind, self.origin.ports[: self.workload.origins], self.workload)
+        proxy = self.proxies[kind.name] = open_proxy(kind, self.origin.ports[: self.workload.origins], self.workload)
         self.loads[kind.name] = Load(proxy, self.workload)
         self.bursts[kind.name] = []
 
@@ -80,10 +83,13 @@ class Round:
         order = names[at:] + names[:at]
         for name in reversed(order) if number % 2 else order:
             mine = self.bursts[name]
-            mine.append(burst(self.proxies[name], self.loads[name], self.origin, bool(mine)))
+            mine.append(burst(self.proxies[name], self.loads[name], self.origin, self.patience, bool(mine)))
 
     def results(self):
-        return {name: {"bursts": bursts, "peak_kib": memory_kib(self.proxies[name].pids(), "VmHWM")}
+        def memory(name, what):
+            return memory_kib(self.proxies[name].pids(), what)
+
+        return {name: {"bursts": bursts, "peak_kib": memory(name, "VmHWM"), "rss_kib": memory(name, "VmRSS")}
                 for name, bursts in self.bursts.items()}
 
     def close(self):
@@ -94,7 +100,7 @@ class Round:
 
 
 def kinds_for(workload, names):
-    return [KINDS[n] for n in names if (not workload.services or KINDS[n].services) and (workload.workers == 1 or KINDS[n].workers)]
+    return [KINDS[n] for n in names if KINDS[n].takes(workload)]
 
 
 def tell(workload, turn, results):
@@ -106,22 +112,27 @@ def tell(workload, turn, results):
             median["wait"], median["foreign"], median["steal"]), flush=True)
 
 
-def run(names, workload_names, rounds, blocks):
-    """{workload: [{proxy: results} of each round]}"""
+def run_round(kinds, workload, origin, blocks, turn):
+    one = Round(kinds, workload, origin)
+    try:
+        for number in range(blocks):
+            one.block(number, turn)
+        return one.results()
+    finally:
+        one.close()
+
+
+def run(names, workload_names, rounds, blocks, taken):
+    """{workload: [{proxy: results} of each round]}; taken(results so far) after each workload."""
     origin, all_results = Origin(), {}
     try:
         for workload in (WORKLOADS[n] for n in workload_names):
             kinds = kinds_for(workload, names)
             for turn in range(rounds):
-                one = Round(kinds, workload, origin)
-                try:
-                    for number in range(blocks):
-                        one.block(number, turn)
-                    results = one.results()
-                finally:
-                    one.close()
+                results = run_round(kinds, workload, origin, blocks, turn)
                 tell(workload, turn, results)
                 all_results.setdefault(workload.name, []).append(results)
+            taken(all_results)
     finally:
         origin.close()
     return all_results

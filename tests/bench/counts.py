@@ -1,16 +1,14 @@
-"""What does not depend on the noise of the machine: instructions, system calls, memory."""
+"""What does not depend on the noise of the machine: instructions and system calls of one request."""
 
 import re
 import signal
-import statistics
 import subprocess
 import time
 
-from machine import Load, Origin, Proxy, memory_kib
+from machine import Load, Origin, Proxy
 from proxies import KINDS
 from workloads import WORKLOADS
 
-IDLE = (1000, 5000)
 TRACED = {"get1m": 40, "get64k": 200}  # requests under valgrind; 500 for the others
 
 
@@ -79,55 +77,6 @@ def calls(names, workload_names):
                     figures["%s calls, c=%d" % (workload.name, connections)] = system_calls(KINDS[name], origin, workload, connections)
                 row.update({figure: value for figure, value in figures.items() if value is not None})
             print(name, {k: round(v, 2) for k, v in row.items()}, flush=True)
-    finally:
-        origin.close()
-    return results
-
-
-def memory_row(kind, origin):
-    workload = WORKLOADS["get128"]
-    proxy = Proxy(kind, origin.ports[:1], workload)
-    row = {}
-    try:
-        load = Load(proxy, workload, connections=1, requests=50, warm=50)
-        load.run()
-        load.close()
-        start = row["RSS KiB after 100 requests"] = memory_kib(proxy.pids())
-        for count in IDLE:
-            load = Load(proxy, workload, connections=count, idle=True)
-            row["KiB per idle connection of %d" % count] = (memory_kib(proxy.pids()) - start) / count
-            load.close()
-    finally:
-        proxy.close()
-    return row
-
-
-def memory(names, rounds):
-    origin, results = Origin(), {}
-    try:
-        for name in names:
-            rows = [memory_row(KINDS[name], origin) for _ in range(rounds)]
-            results[name] = {key: statistics.median(r[key] for r in rows) for key in rows[0]}
-    finally:
-        origin.close()
-    return results
-
-
-def scale(names, sizes):
-    """Start and memory with many services; {"proxy SxI": {figure: number}}"""
-    origin, results = Origin(), {}
-    try:
-        for kind in (KINDS[n] for n in names if KINDS[n].services):
-            for size in sizes:
-                workload = WORKLOADS["svc1k"].changed(services=size)
-                proxy = Proxy(kind, origin.ports, workload, limit=120)
-                try:
-                    load = Load(proxy, workload)
-                    load.close()
-                    results["%s %dx%d" % (kind.name, *size)] = {
-                        "start s": proxy.start_s, "peak RSS MiB": memory_kib(proxy.pids(), "VmHWM") / 1024}
-                finally:
-                    proxy.close()
     finally:
         origin.close()
     return results

@@ -8,7 +8,7 @@
 
 #include "tests/bench/net.h"
 
-enum { BUFFER = 512 * 1024, ORIGINS = 64, EVENTS = 256 };
+enum { BUFFER = 512 * 1024, ORIGINS = 64, EVENTS = 256, CLOSE_LINE = 19 };
 
 struct side {
     int fd, origin;
@@ -108,20 +108,18 @@ static bool put(struct side *s, const char *bytes, size_t size)
 /* "Connection: close" is for this hop alone: the line is cut out on the way to the origin. */
 static size_t read_head(struct side *s, size_t size, const char *end)
 {
-    const char *length = field_value(buffer, end, "content-length:");
-    char *connection = (char *)field_value(buffer, end, "connection: close");
-    size_t body = size - (size_t)(end + 4 - buffer), line;
+    struct framing f = framing_of(buffer, end + 2);
+    size_t body = size - (size_t)(end + 4 - buffer);
+    char *line = f.close ? f.close - strlen("Connection: ") : NULL;
 
-    s->left = length ? strtoull(length, NULL, 10) : 0;
-    s->left -= body < s->left ? body : s->left;
-    s->close = connection != NULL;
+    s->left = f.length - (body < f.length ? body : f.length);
+    s->close = f.close != NULL;
     s->in_message = true;
-    if (s->to_origin || !connection)
+    if (s->to_origin || !line)
         return size;
-    line = strlen("Connection: close\r\n");
-    memmove(connection - line + 2, connection + 2,
-            size - (size_t)(connection + 2 - buffer));
-    return size - line;
+    size -= CLOSE_LINE;
+    memmove(line, line + CLOSE_LINE, size - (size_t)(line - buffer));
+    return size;
 }
 
 /* The answer is complete: the origin's side goes to its pool, the client's is ready for the next. */

@@ -1,5 +1,6 @@
 """Processes of the benchmark: started on a CPU, measured through /proc, ended by their own id."""
 
+import http.client
 import json
 import os
 import re
@@ -68,7 +69,7 @@ def wait_for_port(port, process, limit=30):
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
         except OSError:
-            time.sleep(0.005)
+            time.sleep(0.001)
     raise RuntimeError("its port did not open")
 
 
@@ -103,6 +104,31 @@ def machine_time():
     return sum(v[:3] + v[5:7]) / TICK, v[7] / TICK
 
 
+def runnable():
+    """Threads that run or want to, of the whole machine, besides the one that asks."""
+    return int(Path("/proc/loadavg").read_text().split()[3].split("/")[0]) - 1
+
+
+class Patience:
+    """Waits for a moment when nobody else has anything to do, for so many seconds in all."""
+
+    LOOKS, FEW = 12, 5
+
+    def __init__(self, seconds):
+        self.left = seconds
+
+    def wait(self):
+        while self.left > 0:
+            begun, seen = time.monotonic(), 0
+            for _ in range(self.LOOKS):
+                seen += runnable()
+                time.sleep(0.002)
+            if seen <= self.FEW:
+                return
+            time.sleep(0.2)
+            self.left -= time.monotonic() - begun
+
+
 class Origin:
     """The server behind the proxies."""
 
@@ -128,7 +154,7 @@ class Proxy:
             (self.folder / "config").write_text(kind.configure(self))
         command = kind.traced_command if wrap and kind.traced_command else kind.command
         self.log = open(self.folder / "log", "w")
-        begun = time.time()
+        self.begun = time.monotonic()
         self.process = start([*wrap, *command(self)], workload.cpus or PROXY_CPU, cwd=self.folder, stdin=subprocess.DEVNULL,
                              stdout=self.log, stderr=self.log)
         try:
@@ -137,7 +163,21 @@ class Proxy:
             said = (self.folder / "log").read_text()[-1500:]
             self.close()
             raise RuntimeError("%s: %s\n%s" % (kind.name, e, said))
-        self.start_s = time.time() - begun
+
+    def first_answer_s(self, limit=60):
+        """Seconds from its start to its first right answer, when asked since then."""
+        while time.monotonic() < self.begun + limit:
+            try:
+                c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                c.request("GET", self.workload.path_for(self.kind))
+                if c.getresponse().status == 200:
+                    return time.monotonic() - self.begun
+            except (OSError, http.client.HTTPException):
+                pass
+            finally:
+                c.close()
+            time.sleep(0.001)
+        raise RuntimeError("%s: no answer in %d s" % (self.kind.name, limit))
 
     def pids(self):
         return tree(self.process.pid)
@@ -146,6 +186,23 @@ class Proxy:
         end(self.process)
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Direct:
+    """No proxy: the load generator talks to the origin."""
+
+    def __init__(self, kind, origins, workload):
+        self.kind, self.workload, self.port = kind, workload, origins[0]
+
+    def pids(self):
+        return []
+
+    def close(self):
+        pass
+
+
+def open_proxy(kind, origins, workload):
+    return (Proxy if kind.command else Direct)(kind, origins, workload)
 
 
 class Load:

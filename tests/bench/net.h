@@ -87,6 +87,30 @@ static inline void watch(int epoll, int fd, void *owner)
         fail("epoll_ctl");
 }
 
+struct framing {
+    uint64_t length;
+    char *close; /* behind "Connection: ", where that says "close"; else NULL */
+};
+
+/* What a proxy must know of a head from `at` to `end`; its first line is passed over. One pass, and of a line
+ * only the first letter, unless it is the one of ours. */
+static inline struct framing framing_of(char *at, const char *end)
+{
+    static const char length[] = "content-length:", closes[] = "connection: close";
+    struct framing f = {0};
+
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
+        at++;
+        if ((*at | 32) != 'c' || (size_t)(end - at) < sizeof(closes))
+            continue;
+        if (strncasecmp(at, length, sizeof(length) - 1) == 0)
+            f.length = strtoull(at + sizeof(length) - 1, NULL, 10);
+        else if (strncasecmp(at, closes, sizeof(closes) - 1) == 0)
+            f.close = at + strlen("connection: ");
+    }
+    return f;
+}
+
 /* The value behind "name:" in the lines from `at` to `end`, or NULL. `name` ends in its colon. */
 static inline const char *field_value(const char *at, const char *end, const char *name)
 {

@@ -3,7 +3,8 @@
 haproxy and nginx forward everything to one group of servers; the _rt variants do what a sidecar does for
 each request: choose the service by the path, take the prefix off, add X-Forwarded-For. nginx_big has its
 buffers enlarged for large bodies. csidecar has all on that is on by default but the access log, which the
-others do not write either.
+others do not write either; csidecar_log writes it to a file. The floors do the least that can be done: relay
+bytes (floor_raw), keep connections to the origin (floor_pool), the same on libuv (uv_pool). direct is no proxy.
 """
 
 import dataclasses
@@ -22,13 +23,19 @@ class Kind:
     services: bool = False  # knows the workloads with many services
     workers: bool = False
     traced_command: object = None  # under valgrind, where it differs
+    counts_chunks: bool = True  # understands chunked coding
+    loads: tuple = None  # the workloads it is there for; None: all
+
+    def takes(self, workload):
+        return ((self.loads is None or workload.name in self.loads) and (self.services or not workload.services) and
+                (self.workers or workload.workers == 1) and (self.counts_chunks or workload.path[:3] != "/c/"))
 
 
 def csidecar_binary():
     return Path(os.environ.get("CSIDECAR", ROOT / "build/release/csidecar")).resolve()
 
 
-def csidecar_config(p):
+def csidecar_config(p, access="false"):
     def service(name, ports):
         return "  %s:\n    instances: [%s]\n" % (name, ", ".join('"127.0.0.1:%d"' % port for port in ports))
 
@@ -38,10 +45,14 @@ registry: {{ url: "static:" }}
 proxy: {{ listen: ["127.0.0.1:{p.port}"], workers: {p.workers}, allowed_hosts: ["bench.local"] }}
 admin: {{ listen: "127.0.0.1:{p.admin_port}" }}
 defaults: {{ balancer: {balancer} }}
-log: {{ level: error, access: false }}
+log: {{ level: error, access: {access} }}
 state: {{ max_age: 0 }}
 services:
-{services}""".format(p=p, balancer="p2c" if p.workload.least else "round_robin", services="".join(services.values()))
+{services}""".format(p=p, access=access, balancer="p2c" if p.workload.least else "round_robin", services="".join(services.values()))
+
+
+def csidecar_logs(p):
+    return csidecar_config(p, access="true")
 
 
 def groups(p):
@@ -139,12 +150,27 @@ def nginx_large_buffers(p):
     return nginx_config(p, buffers="proxy_buffer_size 128k; proxy_buffers 8 128k; proxy_busy_buffers_size 256k;")
 
 
+def csidecar(p):
+    return [csidecar_binary(), "--config", p.folder / "config"]
+
+
+def program(name):
+    return lambda p: [BUILD / name, p.port, *p.origins]
+
+
 KINDS = {k.name: k for k in [
-    Kind("csidecar", lambda p: [csidecar_binary(), "--config", p.folder / "config"], csidecar_config, "/svc", True, True),
+    Kind("csidecar", csidecar, csidecar_config, "/svc", True, True),
+    Kind("csidecar_log", csidecar, csidecar_logs, "/svc", True, True, loads=("get128", "rate20k")),
     Kind("haproxy", haproxy, haproxy_config, services=True, workers=True),
     Kind("haproxy_rt", haproxy, haproxy_route, "/svc", workers=True),
     Kind("nginx", nginx, nginx_config, services=True, workers=True, traced_command=nginx_alone),
     Kind("nginx_rt", nginx, nginx_route, "/svc", workers=True, traced_command=nginx_alone),
-    Kind("nginx_big", nginx, nginx_large_buffers, workers=True, traced_command=nginx_alone),
-    Kind("floor_pool", lambda p: [BUILD / "floor_pool", p.port, *p.origins], services=True),
+    Kind("nginx_big", nginx, nginx_large_buffers, workers=True, traced_command=nginx_alone, loads=("get64k", "get1m", "chunk16k")),
+    Kind("floor_raw", program("floor_raw")),
+    Kind("floor_pool", program("floor_pool"), services=True, counts_chunks=False),
+    Kind("uv_pool", program("uv_pool"), services=True, counts_chunks=False),
+    Kind("direct", None, loads=("get128", "get64k", "newconn", "c1", "rate5k", "rate20k")),
 ]}
+
+# A/A: the same under two names.
+KINDS.update({name + "_aa": dataclasses.replace(KINDS[name], name=name + "_aa") for name in ("csidecar", "haproxy", "nginx", "floor_pool")})

@@ -1,61 +1,44 @@
-"""Tables of what was measured, in Markdown."""
+"""What was measured, in Markdown: the aims, then the figures they are made of."""
 
-import random
 import statistics
+
+import figures
+from goals import goals_table
+from table import flat_table, table
 
 BASES = ("haproxy", "nginx", "floor_pool")
 
 
-def interval(values, draws=2000):
-    """Bootstrap 95 % interval of the median."""
-    chance = random.Random(1)
-    medians = sorted(statistics.median(chance.choices(values, k=len(values))) for _ in range(draws))
-    return medians[int(0.025 * draws)], medians[int(0.975 * draws)]
-
-
-def bursts_of(rounds, name, key):
-    return [b[key] for r in rounds for b in r[name]["bursts"]]
-
-
-def ratio(rounds, name, base):
-    """Median and interval of the ratios inside blocks, of CPU time per request."""
-    pairs = zip(bursts_of(rounds, name, "cpu_us"), bursts_of(rounds, base, "cpu_us"))
-    ratios = [a / b for a, b in pairs if b]
-    return statistics.median(ratios), *interval(ratios)
-
-
 def ratio_text(rounds, name, base):
-    return "1" if name == base else "**%.2f** [%.2f-%.2f]" % ratio(rounds, name, base)
+    if name == base:
+        return "1"
+    return "**%.2f** [%.2f-%.2f]" % figures.ratio(rounds, name, base)
 
 
-def row(rounds, name, bases):
+def burst_row(rounds, name, bases):
     def median(key):
-        return statistics.median(bursts_of(rounds, name, key))
+        return figures.median_of(rounds, name, key)
 
+    errors = sum(figures.bursts_of(rounds, name, "errors")) + sum(figures.bursts_of(rounds, name, "unfinished"))
+    cells = [name + (" (%d errors)" % errors if errors else ""), "%.0f" % median("rps"), "%.0f" % median("p50"), "%.0f" % median("p99")]
+    if not median("cpu_us"):  # direct: no proxy
+        return cells + ["-"] * (2 + len(bases))
     peak = max(r[name]["peak_kib"] for r in rounds) / 1024
-    errors = sum(bursts_of(rounds, name, "errors")) + sum(bursts_of(rounds, name, "unfinished"))
-    cells = [name + (" (%d errors)" % errors if errors else ""), "%.0f" % median("rps"), "%.1f" % median("cpu_us"),
-             "%.0f" % median("p50"), "%.0f" % median("p99"), "%.1f" % peak]
-    return cells + [ratio_text(rounds, name, base) for base in bases]
-
-
-def table(heads, rows):
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return cells + ["%.1f" % median("cpu_us"), "%.1f" % peak, *(ratio_text(rounds, name, base) for base in bases)]
 
 
 def workload_table(name, rounds):
-    names = sorted(rounds[0], key=lambda n: statistics.median(bursts_of(rounds, n, "cpu_us")))
+    names = sorted(rounds[0], key=lambda n: statistics.median(figures.bursts_of(rounds, n, "cpu_us")))
     bases = [b for b in BASES if b in names]
-    heads = ["", "requests/s", "CPU µs/request", "p50 µs", "p99 µs", "peak RSS MiB", *("CPU / " + b for b in bases)]
-    return "### %s\n\n%s\n" % (name, table(heads, [row(rounds, n, bases) for n in names]))
+    heads = ["", "requests/s", "p50 µs", "p99 µs", "CPU µs/request", "peak RSS MiB", *("CPU / " + b for b in bases)]
+    return "### %s\n\n%s\n" % (name, table(heads, [burst_row(rounds, n, bases) for n in names]))
 
 
-def report(results):
-    return "\n".join(workload_table(name, rounds) for name, rounds in results.items())
+FLAT = {"counts": "Instructions and system calls of one request", "memory": "Memory", "scale": "Many services"}
 
 
-def flat_table(results):
-    """{row: {column: number}}"""
-    columns = list(dict.fromkeys(c for r in results.values() for c in r))
-    return table(["", *columns], [[name, *("%.4g" % r[c] if c in r else "-" for c in columns)] for name, r in results.items()])
+def report(run):
+    parts = ["### The aims\n\n%s\n" % goals_table(run)]
+    parts += [workload_table(name, rounds) for name, rounds in run["bursts"].items()]
+    parts += ["### %s\n\n%s\n" % (title, flat_table(run[part])) for part, title in FLAT.items() if run[part]]
+    return "\n".join(parts)
