@@ -39,6 +39,14 @@ struct instance {
     const char *source;    /* the registry it came from, as its URL without secrets */
 };
 
+/* An instance that the settings name: known by its address, which has been checked. There may be a hundred
+ * thousand, so it is no more than what was written; `static` makes instances of those somebody asks for. */
+struct static_instance {
+    const char *address; /* as address_parse() takes it */
+    uint32_t weight;
+    struct pairs metadata;
+};
+
 enum authority {
     LIST_CONFIRMED, /* the registry says so */
     LIST_SUSPECT, /* after an error or a shrink nobody explained: last known good, panic rule applies */

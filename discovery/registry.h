@@ -132,7 +132,7 @@ struct registry_environment {
     /* services.<name>.instances of the YAML, for `static`: count services. */
     const struct static_service {
         const char *name;
-        const struct instance *instances;
+        const struct static_instance *instances;
         uint32_t count;
     } * static_services;
     unsigned static_count;

@@ -1,4 +1,5 @@
-/* static: the instances the settings name. They cannot change: each watch is answered once. */
+/* static: the instances the settings name. They cannot change: each watch is answered once, with instances made for it
+ * (the settings may name far more than anybody asks for). */
 #include <stdlib.h>
 
 #include "discovery/registry.h"
@@ -29,14 +30,52 @@ static const struct static_service *find(const struct registry *r, const char *n
     return NULL;
 }
 
+static enum err make_instance(struct instance *to, const struct static_instance *from,
+                              struct memory *m)
+{
+    char text[ADDRESS_TEXT];
+    enum err e;
+
+    *to = (struct instance){.version = "", .weight = from->weight};
+    to->metadata = from->metadata;
+    e = address_parse(&to->address, slice_of(from->address), 0, NULL);
+    if (e)
+        return e;
+    to->id = memory_copy(m, slice_of(address_format(&to->address, text)));
+    return to->id ? ERR_OK : ERR_NO_MEMORY;
+}
+
+/* In `m`; *to is NULL where there is none. */
+static enum err make_instances(struct instance **to, const struct static_service *from,
+                               struct memory *m)
+{
+    enum err e = ERR_OK;
+
+    *to = from ? memory_take(m, sizeof(**to) * from->count) : NULL;
+    if (!from)
+        return ERR_OK;
+    if (!*to)
+        return ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < from->count && !e; i++)
+        e = make_instance(&(*to)[i], &from->instances[i], m);
+    return e;
+}
+
 static void answer(struct registry_static *s, struct registry_watch *w)
 {
     const struct static_service *found = find(&s->registry, w->service);
+    struct memory m = {0};
+    struct instance *instances;
+    enum err e = make_instances(&instances, found, &m);
 
     list_remove(&w->node);
     list_push_back(&s->answered, &w->node);
-    s->registry.frame->deliver(w, found ? found->instances : NULL,
-                               found ? found->count : 0, LIST_CONFIRMED);
+    if (e)
+        s->registry.frame->failed(w, e, NULL); /* and it watches again */
+    else
+        s->registry.frame->deliver(w, instances, found ? found->count : 0,
+                                   LIST_CONFIRMED);
+    memory_free(&m);
 }
 
 static void answer_names(struct registry_static *s)

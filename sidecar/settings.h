@@ -14,6 +14,7 @@
 #define SIDECAR_SETTINGS_H
 
 #include "config/settings.h"
+#include "discovery/instance.h"
 #include "health/outlier.h"
 #include "sidecar/core/log.h"
 #include "transport/address.h"
@@ -145,21 +146,12 @@ struct service_settings {
     enum host_kind host_kind;
 };
 
-/* An instance written in the file. */
-struct instance_settings {
-    const char *address; /* IP:PORT */
-    uint32_t weight;
-    struct pairs metadata;
-    /* derived */
-    struct address parsed;
-};
-
 /* services.NAME */
 struct service_entry {
     const char *name;
     struct service_settings policy;
     struct texts listen;    /* ports of its own */
-    struct items instances; /* struct instance_settings */
+    struct items instances; /* struct static_instance */
     /* derived */
     struct listen_addresses listen_addresses;
 };

@@ -151,16 +151,16 @@ static const struct field policy[] = {
 };
 
 static const struct field instance[] = {
-    TEXT    (struct instance_settings, address, "address", NULL, "IP:PORT", .flags = FIELD_SHORT),
-    COUNT   (struct instance_settings, weight, "weight", "1", 1, 65535, "share of the calls"),
-    PAIRS   (struct instance_settings, metadata, "metadata", "of the instance"),
+    TEXT    (struct static_instance, address, "address", NULL, "IP:PORT", .flags = FIELD_SHORT),
+    COUNT   (struct static_instance, weight, "weight", "1", 1, 65535, "share of the calls"),
+    PAIRS   (struct static_instance, metadata, "metadata", "of the instance"),
     FIELDS_END,
 };
 
 static const struct field service[] = {
     INLINE  (struct service_entry, policy, policy),
     TEXTS   (struct service_entry, listen, "listen", NULL, "ports of its own: what comes there goes to this service", .flags = FIELD_START_ONLY),
-    LIST    (struct service_entry, instances, "instances", struct instance_settings, instance, "known without a registry"),
+    LIST    (struct service_entry, instances, "instances", struct static_instance, instance, "known without a registry"),
     FIELDS_END,
 };
 

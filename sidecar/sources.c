@@ -10,47 +10,21 @@
 
 enum { COALESCE_MS = 20, PATH_SIZE = 512 };
 
-/* An instance written in the settings is known by its address. */
-static enum err fill_instance(struct instance *to, const struct instance_settings *from,
-                              struct memory *m)
-{
-    char text[ADDRESS_TEXT];
-
-    *to = (struct instance){.address = from->parsed,
-                            .weight = from->weight,
-                            .metadata = from->metadata,
-                            .version = ""};
-    to->id = memory_copy(m, slice_of(address_format(&from->parsed, text)));
-    return to->id ? ERR_OK : ERR_NO_MEMORY;
-}
-
-static enum err fill_service(struct static_service *to, const struct service_entry *from,
-                             struct memory *m)
-{
-    const struct instance_settings *items = from->instances.base;
-    struct instance *instances =
-        memory_take(m, sizeof(*instances) * from->instances.count);
-    enum err e = instances ? ERR_OK : ERR_NO_MEMORY;
-
-    for (unsigned i = 0; i < from->instances.count && !e; i++)
-        e = fill_instance(&instances[i], &items[i], m);
-    *to = (struct static_service){from->name, instances, from->instances.count};
-    return e;
-}
-
 static enum err fill_static(struct sources *s)
 {
     const struct service_entry *entries = s->settings->services.base;
     struct static_service *all =
         memory_take(&s->memory, sizeof(*all) * (s->settings->services.count + 1));
-    enum err e = all ? ERR_OK : ERR_NO_MEMORY;
+    unsigned *count = &s->catalog.environment.static_count;
 
     s->catalog.environment.static_services = all;
-    for (unsigned i = 0; i < s->settings->services.count && !e; i++)
+    if (!all)
+        return ERR_NO_MEMORY;
+    for (unsigned i = 0; i < s->settings->services.count; i++)
         if (entries[i].instances.count > 0)
-            e = fill_service(&all[s->catalog.environment.static_count++], &entries[i],
-                             &s->memory);
-    return e;
+            all[(*count)++] = (struct static_service){
+                entries[i].name, entries[i].instances.base, entries[i].instances.count};
+    return ERR_OK;
 }
 
 static const char *join(struct memory *m, const char *a, const char *b)

@@ -3,7 +3,7 @@
 #include "tests/lib/discovery/catalog_world.h"
 
 static struct memory_server *a, *b;
-static struct instance written[2];
+static struct static_instance written;
 static struct static_service services[1];
 
 static int test_setup(void **state)
@@ -22,11 +22,10 @@ static int test_teardown(void **state)
     return 0;
 }
 
-static void write_static(const char *id, const char *address)
+static void write_static(const char *address)
 {
-    written[0] = (struct instance){.id = id, .weight = 1};
-    address_parse(&written[0].address, slice_of(address), 0, NULL);
-    services[0] = (struct static_service){"orders", written, 1};
+    written = (struct static_instance){.address = address, .weight = 1};
+    services[0] = (struct static_service){"orders", &written, 1};
     world.settings.environment.static_services = services;
     world.settings.environment.static_count = 1;
 }
@@ -86,23 +85,23 @@ TEST(one_registry_away_leaves_the_other_and_no_404)
 TEST(written_instances_join_those_of_a_registry)
 {
     memory_put(a, "orders", "x", "127.0.0.1:1");
-    write_static("w", "127.0.0.1:9");
+    write_static("127.0.0.1:9");
     world_open("memory:a", NULL);
     world_want("orders");
-    assert_string_equal(world_list("orders"), "x w");
+    assert_string_equal(world_list("orders"), "x 127.0.0.1:9");
     assert_int_equal(catalog_registry_count(world.catalog), 2);
-    assert_string_equal(world_find("orders", "w")->source, "static");
+    assert_string_equal(world_find("orders", "127.0.0.1:9")->source, "static");
 }
 
 TEST(written_instances_need_no_registry)
 {
     const char *const *names;
 
-    write_static("w", "127.0.0.1:9");
+    write_static("127.0.0.1:9");
     world_open(NULL);
     catalog_watch_names(world.catalog);
     world_want("orders");
-    assert_string_equal(world_list("orders"), "w");
+    assert_string_equal(world_list("orders"), "127.0.0.1:9");
     assert_int_equal(catalog_names(world.catalog, &names), 1);
 }
 
@@ -148,13 +147,13 @@ TEST(a_reload_to_another_registry_never_empties_a_list)
 
 TEST(a_reload_exchanges_written_instances)
 {
-    write_static("w", "127.0.0.1:9");
+    write_static("127.0.0.1:9");
     world_open(NULL);
     world_want("orders");
-    write_static("v", "127.0.0.1:8");
+    write_static("127.0.0.1:8");
     assert_int_equal(world_reload(NULL, NULL), ERR_OK);
     world_passes(50);
-    assert_string_equal(world_list("orders"), "v");
+    assert_string_equal(world_list("orders"), "127.0.0.1:8");
 }
 
 TEST(a_reload_that_fails_changes_nothing)

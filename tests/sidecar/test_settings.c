@@ -82,7 +82,7 @@ TEST(takes_the_example_of_the_manual)
 {
     char *yaml = example_with("local");
     const struct service_entry *search;
-    struct instance_settings *instances;
+    const struct static_instance *instances;
 
     takes(yaml);
     free(yaml);
@@ -94,7 +94,7 @@ TEST(takes_the_example_of_the_manual)
     search = service_entry_of(s, SLICE("search"));
     instances = search->instances.base;
     assert_int_equal(search->instances.count, 2);
-    assert_int_equal(address_port(&instances[1].parsed), 5002);
+    assert_string_equal(instances[1].address, "127.0.0.1:5002");
     assert_int_equal(s->drain.settle, 2000);
 }
 
