@@ -111,14 +111,19 @@ static const struct {
     _Alignas(max_align_t) char bytes[4096];
 } nothing;
 
+/* The search begins behind the last one found: both have nearly the same order, and may have ten thousand items. */
 static const char *item_named(const struct field *f, const struct items *items,
-                              const char *name)
+                              const char *name, unsigned *start)
 {
-    const char *item = items->base;
+    for (unsigned i = 0; i < items->count; i++) {
+        unsigned at = (*start + i) % items->count;
+        const char *item = (const char *)items->base + at * f->item_size;
 
-    for (unsigned i = 0; i < items->count; i++, item += f->item_size)
-        if (strcmp(*(const char *const *)(item + f->name_offset), name) == 0)
+        if (strcmp(*(const char *const *)(item + f->name_offset), name) == 0) {
+            *start = at + 1;
             return item;
+        }
+    }
     return nothing.bytes;
 }
 
@@ -129,13 +134,14 @@ static bool map_differs(const struct field *f, const char *a, const char *b, cha
     const struct items *x = (const struct items *)a, *y = (const struct items *)b;
     const char *item = x->base;
     size_t used = strlen(path);
+    unsigned start = 0;
 
     assert(f->item_size <= sizeof(nothing.bytes));
     for (unsigned i = 0; i < x->count; i++, item += f->item_size) {
         const char *name = *(const char *const *)(item + f->name_offset);
 
         path_push(path, size, name);
-        if (differs_in(f->fields, item, item_named(f, y, name), path, size))
+        if (differs_in(f->fields, item, item_named(f, y, name, &start), path, size))
             return true;
         path[used] = 0;
     }

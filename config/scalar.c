@@ -104,23 +104,28 @@ static enum err parse_percent(const struct field *f, struct slice s, void *membe
     return ERR_OK;
 }
 
-static enum err choice_find(const struct field *f, struct slice s, int *index,
-                            struct why *w)
+static enum err refuse_choice(const struct field *f, struct slice s, struct why *w)
 {
     struct nearest n;
     char hint[SHOWN + 32] = "";
 
     nearest_init(&n, s);
-    for (int i = 0; f->choices[i]; i++) {
+    for (int i = 0; f->choices[i]; i++)
         nearest_offer(&n, slice_of(f->choices[i]));
+    if (nearest_found(&n))
+        snprintf(hint, sizeof(hint), " (did you mean \"%s\"?)", nearest_found(&n));
+    return refuse_value(f, s, hint, w);
+}
+
+static enum err choice_find(const struct field *f, struct slice s, int *index,
+                            struct why *w)
+{
+    for (int i = 0; f->choices[i]; i++)
         if (slice_is(s, f->choices[i])) {
             *index = i;
             return ERR_OK;
         }
-    }
-    if (nearest_found(&n))
-        snprintf(hint, sizeof(hint), " (did you mean \"%s\"?)", nearest_found(&n));
-    return refuse_value(f, s, hint, w);
+    return refuse_choice(f, s, w);
 }
 
 static enum err parse_choice(const struct field *f, struct slice s, void *member,

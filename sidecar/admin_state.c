@@ -5,7 +5,7 @@
 #include "sidecar/catalog_json.h"
 #include "sidecar/dashboard.h"
 
-enum { CONFIG_LIMIT = 4 * 1024 * 1024 };
+enum { CONFIG_LIMIT = 64 * 1024 * 1024 };
 
 /* ---- ready? ---- */
 

@@ -20,8 +20,11 @@ void control_unwatch_config(struct control *c);
 /* Of settings that hold, but not well. */
 void control_warn(const struct settings *s);
 /* control_memory.c */
+/* After the settings were read. */
 void control_memory_init(struct control *c);
 void control_memory_note_list(struct control *c);
+/* Others have come. */
+void control_memory_note_settings(struct control *c);
 void control_memory_close(struct control *c);
 void control_catalog_closed(struct catalog *catalog);
 void control_apps_closed(void *owner);

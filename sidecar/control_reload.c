@@ -69,6 +69,7 @@ enum err control_reload(struct control *c, struct why *w)
         e = why(w, ERR_CLOSED, "this sidecar is shutting down");
     else
         e = reload(c, w);
+    control_memory_note_settings(c);
     c->reloads += !e;
     c->reloads_failed += e != ERR_OK;
     if (e) {

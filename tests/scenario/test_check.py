@@ -118,3 +118,12 @@ def test_a_reload_that_needs_a_restart_is_refused(running):
     status, answer = running.admin("/reload", "POST")
     assert status >= 400
     assert b"proxy.workers: changing it needs a restart" in answer
+
+
+def test_ten_thousand_services_are_checked_and_printed(tmp_path):
+    instances = ", ".join('"127.0.0.1:%d"' % port for port in range(5001, 5011))
+    path = tmp_path / "many.yaml"
+    path.write_text("services:\n" + "".join("  s%d: { instances: [%s] }\n" % (i, instances) for i in range(10000)))
+    done = check(path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("127.0.0.1:5010") == 10000
