@@ -22,7 +22,8 @@ struct call *call_take(struct worker *w, struct downstream *d)
         if (!c)
             return NULL;
     }
-    memset(c, 0, offsetof(struct call, out));
+    memset(c, 0, offsetof(struct call, arena));
+    c->instance_id[0] = '\0';
     c->in.count = 0; /* a tunnel's is never started, and flushed like any */
     c->in.framing = BODY_NONE;
     list_init(&c->spare);

@@ -22,8 +22,6 @@ struct call {
     struct worker *worker;
     struct downstream *down;
     struct connection *up; /* of the present attempt */
-    struct arena arena;
-    struct http_reader reader; /* of requests */
 
     /* The request; slices are in the arena. */
     const struct http_head *head; /* lent during the head's callback only */
@@ -77,12 +75,14 @@ struct call {
     bool started;  /* the exchange runs, or ran */
     bool finished; /* it is over: to be recycled as soon as no callback is under way */
     struct slice service_name;
-    char instance_id[64]; /* of the last attempt, perhaps cut */
 
-    /* Last, as they are large and need no clearing: each begins with writer_start()
-     * (but `in` of a tunnel, see call_take()). */
-    struct http_writer out; /* to the instance */
-    struct http_writer in;  /* to the client */
+    /* Last, as they are large and need no clearing: call_take() begins them, and
+     * writer_start() (but `in` of a tunnel). */
+    struct arena arena;
+    struct http_reader reader; /* of requests */
+    char instance_id[64];      /* of the last attempt, perhaps cut */
+    struct http_writer out;    /* to the instance */
+    struct http_writer in;     /* to the client */
 };
 
 struct call *call_take(struct worker *w, struct downstream *d);

@@ -37,7 +37,7 @@ static void put_forwarded_for(struct pen *p, const struct http_head *h,
     if (!head_has(h, FIELD_ID_X_FORWARDED_FOR) && peer_ip.size == 0)
         return;
     put(p, SLICE("X-Forwarded-For: "));
-    for (unsigned i = 0; i < h->count; i++) {
+    for (unsigned i = 0; head_has(h, FIELD_ID_X_FORWARDED_FOR) && i < h->count; i++) {
         if (h->fields[i].id != FIELD_ID_X_FORWARDED_FOR)
             continue;
         put(p, any ? SLICE(", ") : SLICE(""));

@@ -25,11 +25,9 @@ struct http_raw {
     struct http_name target; /* requests */
 };
 
-/* What stands between a colon and the CRLF at `end`, without the blanks around it. Nearly all have one in front. */
+/* What stands between a colon and the CRLF at `end`, without the blanks around it. */
 static inline struct slice http_value_trim(const char *value, const char *end)
 {
-    if (*value == ' ' && (unsigned char)value[1] > ' ' && (unsigned char)end[-1] > ' ')
-        return slice_from(value + 1, end - (value + 1));
     while (*value == ' ' || *value == '\t')
         value++;
     while (end > value && (end[-1] == ' ' || end[-1] == '\t'))

@@ -61,14 +61,15 @@ struct slice slice_next(struct slice *rest, char separator)
 
 bool slice_to_u64(struct slice s, uint64_t *value)
 {
+    enum { NEVER_TOO_LARGE = 19 }; /* digits */
     uint64_t sum = 0;
 
     for (size_t i = 0; i < s.size; i++) {
         unsigned digit = (unsigned char)s.base[i] - (unsigned)'0';
 
-        if (digit > 9 || __builtin_mul_overflow(sum, 10, &sum) ||
-            __builtin_add_overflow(sum, digit, &sum))
+        if (digit > 9 || (i >= NEVER_TOO_LARGE && sum > (UINT64_MAX - digit) / 10))
             return false;
+        sum = sum * 10 + digit;
     }
     if (s.size == 0)
         return false;
