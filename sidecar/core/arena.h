@@ -12,7 +12,7 @@
 
 #include "sidecar/core/slice.h"
 
-enum { ARENA_BLOCK = 4096, ARENA_LIMIT = 256 * 1024 };
+enum { ARENA_BLOCK = 1024, ARENA_LIMIT = 256 * 1024 };
 
 struct arena_block;
 

@@ -29,7 +29,7 @@ import report
 import self_test
 import smoke
 from machine import BUILD, ROOT
-from proxies import KINDS, csidecar_binary
+from proxies import KINDS, keep_binary
 from workloads import WORKLOADS
 
 PROGRAMS = {"origin": ["origin.c"], "load": ["load.c", "load_options.c", "load_response.c"], "floor_raw": ["floor_raw.c"],
@@ -155,9 +155,9 @@ def read_options():
 
 def main():
     o = read_options()
-    if o.command not in ("build", "report", "publish") and not csidecar_binary().exists():
-        sys.exit("bench.py: no %s: run make first, or name another in CSIDECAR" % csidecar_binary())
     build()
+    if o.command not in ("build", "report", "publish"):
+        keep_binary()
     COMMANDS[o.command](o)
 
 

@@ -7,8 +7,11 @@ others do not write either; csidecar_log writes it to a file. The floors do the 
 bytes (floor_raw), keep connections to the origin (floor_pool), the same on libuv (uv_pool). direct is no proxy.
 """
 
+import atexit
 import dataclasses
 import os
+import shutil
+import sys
 from pathlib import Path
 
 from machine import BUILD, ROOT
@@ -32,7 +35,16 @@ class Kind:
 
 
 def csidecar_binary():
-    return Path(os.environ.get("CSIDECAR", ROOT / "build/release/csidecar")).resolve()
+    """A copy, made once: whoever builds meanwhile must not change what is measured."""
+    return BUILD / ("csidecar.%d" % os.getpid())
+
+
+def keep_binary():
+    source = Path(os.environ.get("CSIDECAR", ROOT / "build/release/csidecar"))
+    if not source.exists():
+        sys.exit("bench: no %s: run make first, or name another in CSIDECAR" % source)
+    shutil.copy2(source, csidecar_binary())
+    atexit.register(csidecar_binary().unlink)
 
 
 def csidecar_config(p, access="false"):
