@@ -61,6 +61,7 @@ struct call {
     bool response_ended;
     bool reusable;   /* the instance's connection, after this */
     bool close_down; /* the client's connection ends after this */
+    bool last;       /* the client said so, and sends nothing after this head */
     bool abort_down; /* with a reset: a FIN would make a cut body look whole */
     bool tunnel, tunnel_up_ended, tunnel_down_ended;
     struct slice response_trailers;

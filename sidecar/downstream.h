@@ -6,7 +6,7 @@
  *
  * An idle one holds no buffer and no call. Bytes that come while a request is being answered (pipelining) wait in a
  * bounded tail. LINGERING: our FIN is out, what still comes is read and thrown away for a while, so that the answer
- * isn't lost to a reset (RFC 9112 §9.6).
+ * isn't lost to a reset (RFC 9112 §9.6); not where the client itself said that nothing comes.
  */
 #ifndef SIDECAR_DOWNSTREAM_H
 #define SIDECAR_DOWNSTREAM_H

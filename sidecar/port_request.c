@@ -198,6 +198,7 @@ enum err port_request_head(struct call *c, const struct http_head *head)
     c->length = head->length;
     c->expects = head->expect_continue && head->framing != BODY_NONE;
     c->close_down = !head->keep_alive || head->method == METHOD_CONNECT;
+    c->last = !head->keep_alive && head->framing == BODY_NONE;
     c->x.idempotent = http_method_is_idempotent(head->method) ||
                       head_has(head, FIELD_ID_IDEMPOTENCY_KEY);
     c->keeps_replay = c->x.idempotent && head->framing != BODY_NONE;

@@ -208,6 +208,26 @@ def test_a_client_that_asks_for_the_end_gets_it(upstream, sidecar, client, field
     assert answer.status == 200 and c.is_closed()
 
 
+def test_an_end_the_client_asked_for_is_not_waited_for(upstream, sidecar, client):
+    """It is closed at once: what comes nevertheless is answered with a reset by the kernel."""
+    c = client(sidecar(users=upstream()))
+    assert c.request("/users/x", "GET", "Connection: close").response().status == 200 and c.is_closed()
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        for _ in range(2):
+            c.send("x").socket.recv(1)
+
+
+@pytest.mark.parametrize("request_text", [
+    "GET /users/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\nGET /users/y HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "POST /users/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi\r\n"])
+def test_what_comes_behind_the_last_request_does_not_cost_its_answer(upstream, sidecar, client, request_text):
+    """A close with something unread would reset the connection, and the answer might be lost with it."""
+    c = client(sidecar(users=upstream(ok(BIG))))
+    c.send(request_text)
+    assert c.response().body == BIG
+    assert c.socket.recv(1) == b""
+
+
 def test_1_0_keep_alive(upstream, sidecar, client):
     c = client(sidecar(users=upstream()))
     for _ in range(2):
