@@ -9,6 +9,7 @@ enum {
     FLUSH_MS = 50,
     FLUSH_BYTES = 32 * 1024,
     LIMIT = 256 * 1024,
+    TRACE_ID = 32,
 };
 
 static void on_flush(struct timer *t)
@@ -59,15 +60,26 @@ static const char *const gateways[] = {
     [GATEWAY_INGRESS] = "ingress",
 };
 
+/* W3C Trace Context §3.2.2.3. A client may have said anything. */
+static bool is_trace_id(struct slice s)
+{
+    size_t digits = 0;
+
+    while (digits < s.size && memchr("0123456789abcdef", s.base[digits], 16))
+        digits++;
+    return digits == TRACE_ID;
+}
+
 static struct slice trace_of(struct slice fields)
 {
     struct slice name = SLICE("traceparent: 00-");
 
-    while (fields.size > name.size + 32) {
+    while (fields.size > name.size + TRACE_ID) {
         size_t end = slice_find(fields, '\n');
+        struct slice id = slice_first(slice_after(fields, name.size), TRACE_ID);
 
         if (slice_equals_nocase(slice_first(fields, name.size), name))
-            return slice_first(slice_after(fields, name.size), 32);
+            return is_trace_id(id) ? id : SLICE("-");
         fields = slice_after(fields, end + 1);
     }
     return SLICE("-");

@@ -5,6 +5,7 @@ case's. The client ends its side after its last byte; the proxy then answers wha
 """
 
 import asyncio
+import itertools
 import re
 import socket
 from dataclasses import dataclass, field
@@ -144,12 +145,13 @@ class Lane:
                 pass
 
     async def run(self, case, port):
-        fill = lambda piece: piece.replace(b"svc", self.name)  # noqa: E731
-        seen = Seen(case, fill(case.bytes))
+        seen = Seen(case, case.bytes.replace(b"svc", self.name))
+        ends = list(itertools.accumulate(len(p) for p in case.pieces))
+        pieces = [seen.sent[a:b] for a, b in zip([0] + ends, ends)]  # a cut may go through the name
         self.begun, self.answered = [], []
         for c in self.connections:
             c.bytes = b""
-        seen.answer, seen.closed = await self.say([fill(p) for p in case.pieces], port)
+        seen.answer, seen.closed = await self.say(pieces, port)
         await self.settle()
         seen.left_open = any(c.inside for c in self.connections)
         seen.upstream = [c.bytes for c in self.begun]

@@ -104,6 +104,16 @@ TEST(a_target_cannot_write_lines_of_its_own)
     assert_ptr_equal(strchr(scene_log(), '\n'), strrchr(scene_log(), '\n'));
 }
 
+TEST(a_trace_that_is_none_is_not_written)
+{
+    call("GET /users/x HTTP/1.1\r\nHost: localhost\r\ntraceparent: 00-a\r\n"
+         "Authorization: Bearer 0123456789abcdef0123456789abcdef\r\n\r\n",
+         ok);
+    assert_non_null(strstr(scene_log(), " trace=-\n"));
+    assert_ptr_equal(strchr(scene_log(), '\n'), strrchr(scene_log(), '\n'));
+    assert_null(strstr(scene_log(), "Bearer"));
+}
+
 TEST(a_long_target_is_cut)
 {
     char request[4000];
@@ -158,7 +168,8 @@ TESTS(RUN_WITH(a_line_says_who_what_where_and_how_much),
       RUN_WITH(bytes_of_a_body_are_counted),
       RUN_WITH(a_failure_has_its_code_and_why_it_was_not_tried_again),
       RUN_WITH(a_refused_head_has_a_line_too), RUN_WITH(a_client_that_left_is_a_499),
-      RUN_WITH(a_target_cannot_write_lines_of_its_own), RUN_WITH(a_long_target_is_cut),
+      RUN_WITH(a_target_cannot_write_lines_of_its_own),
+      RUN_WITH(a_trace_that_is_none_is_not_written), RUN_WITH(a_long_target_is_cut),
       RUN_WITH(json_is_json), RUN_WITH(lines_come_after_a_moment_without_being_asked_for),
       RUN_WITH(nothing_is_written_when_it_is_off),
       RUN_WITH(a_line_without_memory_is_counted_and_not_written_by_half))
