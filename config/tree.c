@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sidecar/core/text.h"
+
+enum { READ_PIECE = 16 * 1024 };
+
 void tree_free(struct tree *t)
 {
     memory_free(&t->memory);
@@ -36,31 +40,35 @@ bool node_is_null(const struct node *n)
            (slice_is(n->text, "null") || slice_is(n->text, "~"));
 }
 
-static enum err read_all(int fd, char *bytes, size_t size, size_t *total)
+/* Stops at the first byte too many. An empty file is a text, too. */
+static enum err read_all(int fd, struct text *out)
 {
+    char bytes[READ_PIECE];
     ssize_t got = 1;
 
-    while (*total < size && got > 0) {
-        got = read(fd, bytes + *total, size - *total);
-        if (got < 0 && errno == EINTR)
+    text_add(out, SLICE(""));
+    while (got > 0 && !out->failed) {
+        got = read(fd, bytes, sizeof(bytes));
+        if (got > 0)
+            text_add(out, slice_from(bytes, (size_t)got));
+        else if (got < 0 && errno == EINTR)
             got = 1;
-        else if (got > 0)
-            *total += (size_t)got;
     }
     return got < 0 ? err_from_errno(-errno) : ERR_OK;
 }
 
-static enum err parse_fd(struct tree *t, int fd, char *bytes, const char *path,
+static enum err parse_fd(struct tree *t, int fd, struct text *bytes, const char *path,
                          struct why *w)
 {
-    size_t size = 0;
-    enum err e = read_all(fd, bytes, TREE_FILE + 1, &size);
+    enum err e = read_all(fd, bytes);
 
     if (e)
         return why(w, e, "%s: cannot be read: %s", path, strerror(errno));
-    if (size > TREE_FILE)
+    if (bytes->failed && bytes->size > TREE_FILE - READ_PIECE)
         return why(w, ERR_TOO_LARGE, "%s: larger than %d MiB", path, TREE_FILE >> 20);
-    return tree_parse(t, slice_from(bytes, size), path, w);
+    if (bytes->failed)
+        return why(w, ERR_NO_MEMORY, "%s: out of memory", path);
+    return tree_parse(t, text_slice(bytes), path, w);
 }
 
 /* A FIFO that nobody writes is empty, instead of holding us up; one that somebody does (`-c <(...)`) is read. */
@@ -76,18 +84,15 @@ static int open_file(const char *path)
 enum err tree_read(struct tree *t, const char *path, struct why *w)
 {
     int fd = open_file(path);
-    char *bytes;
-    enum err e = ERR_NO_MEMORY;
+    struct text bytes;
+    enum err e;
 
     if (fd < 0)
         return why(w, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO,
                    "%s: cannot be opened: %s", path, strerror(errno));
-    bytes = malloc(TREE_FILE + 1);
-    if (bytes)
-        e = parse_fd(t, fd, bytes, path, w);
-    else
-        why(w, e, "%s: out of memory", path);
-    free(bytes);
+    text_init(&bytes, TREE_FILE);
+    e = parse_fd(t, fd, &bytes, path, w);
+    text_fini(&bytes);
     close(fd);
     return e;
 }
