@@ -10,10 +10,12 @@ CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
 # MODE=release | asan | tsan | cover | fuzz. Each mode and compiler builds in a folder of its own.
 MODE        ?= release
 MODE_release = -O2 -g $(HARDENED)
-MODE_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DARENA_EMULATE $(CALMER)
-MODE_tsan    = -O1 -g -fsanitize=thread $(CALMER)
-MODE_cover   = -O0 -g --coverage
+MODE_asan    = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DARENA_EMULATE $(OPEN) $(CALMER)
+MODE_tsan    = -O1 -g -fsanitize=thread $(OPEN) $(CALMER)
+MODE_cover   = -O0 -g --coverage $(OPEN)
 MODE_fuzz    = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DARENA_EMULATE
+# What these find out is written to files, where a sandbox would not let them.
+OPEN         = -DSANDBOX_DEFAULT='"off"'
 # gcc sees truncations and unset variables that are not there once it instruments.
 CALMER       = $(if $(findstring clang,$(CC)),,-Wno-format-truncation -Wno-maybe-uninitialized)
 # What makes a mistake of ours harder to use; tests/deploy/test_hardening.py looks for it in the binary. Old compilers

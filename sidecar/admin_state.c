@@ -140,12 +140,13 @@ void admin_get_health(struct admin *a, struct http_request *q)
     bool unready = admin_is_unready(a, reason, sizeof(reason));
 
     admin_reply_json(q, 200,
-                     json_pack("{s:s, s:s, s:b, s:o, s:s, s:o, s:o}", "name",
+                     json_pack("{s:s, s:s, s:b, s:o, s:s, s:o, s:o, s:o}", "name",
                                c->settings->name, "version", CSIDECAR_VERSION, "ready",
                                !unready, "reason", json_any_text(reason), "state",
                                drain_state_name(c->drain.state), "apps", apps_json(c),
                                "registries",
-                               catalog_registries_json(c->catalog, loop_now(&c->loop))));
+                               catalog_registries_json(c->catalog, loop_now(&c->loop)),
+                               "sandbox", sandbox_json(&c->sandbox)));
 }
 
 /* ---- settings ---- */

@@ -1,7 +1,7 @@
 /* child.h - `csidecar run -- command`: the app as our child.
  *
  * It gets PORT (when we chose it), CSIDECAR_URL, CSIDECAR_ADMIN_URL; a process group of its own with the terminal
- * handed over; none of our descriptors; default signals. As PID 1 we reap whatever is orphaned to us. Its exit code
+ * handed over; none of our descriptors, and nothing of our sandbox; default signals. As PID 1 we reap whatever is orphaned to us. Its exit code
  * becomes ours: the code itself, 128 + signal, 126/127 as a shell says "not executable" and "not found".
  *
  * At a terminal Ctrl-C reaches the child alone, as if we were not there; its end is ours. When Ctrl-Z stops it, we

@@ -107,11 +107,13 @@ static void say_where(const struct control *c)
              ports_where(&c->ports, PORT_LOCAL, url),
              ports_where(&c->ports, PORT_ADMIN, admin),
              c->ports.moved ? " note=\"the default ports were taken\"" : "");
+    sandbox_say(&c->sandbox);
     control_warn(c->settings);
 }
 
 /* Signals first: one that comes meanwhile waits for the loop, instead of ending us with a child that is left alone
- * (or, as PID 1, being lost). */
+ * (or, as PID 1, being lost). The child before the sandbox, which is not for it (what it sends us waits at the ports,
+ * which are bound), and that before any other thread. */
 static enum err assemble(struct control *c, struct why *w)
 {
     enum err e = control_watch_signals(c, w);
@@ -123,11 +125,13 @@ static enum err assemble(struct control *c, struct why *w)
     if (!e)
         e = open_catalog(c, w);
     if (!e)
+        e = control_start_child(c, w);
+    if (!e)
+        e = sandbox_close(&c->sandbox, c->settings, &c->ports, c->child != NULL, w);
+    if (!e)
         e = control_start_workers(c, w);
     if (!e)
         e = admin_open(&c->admin, c, &c->ports, w);
-    if (!e)
-        e = control_start_child(c, w);
     if (!e)
         e = open_apps(c, w);
     return e;
@@ -178,6 +182,7 @@ static void free_all(struct control *c)
     if (c->catalog)
         catalog_free(c->catalog);
     sources_fini(&c->sources);
+    sandbox_fini(&c->sandbox);
     ports_fini(&c->ports);
     free(c->workers);
     if (loop_close(&c->loop))

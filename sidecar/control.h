@@ -1,6 +1,6 @@
 /* control.h - the control loop: assembles everything, runs until the drain is done, takes it apart.
  *
- *   control_run: bind ports > registries > workers > admin > child > apps > [ run, reload ... ] > drain > exit code
+ *   control_run: bind ports > registries > child > sandbox > workers > admin > apps > [ run, reload ... ] > drain > exit code
  *
  * Main thread. Talks to workers by letters only.
  */
@@ -13,6 +13,7 @@
 #include "sidecar/child.h"
 #include "sidecar/drain.h"
 #include "sidecar/ports.h"
+#include "sidecar/sandbox.h"
 #include "sidecar/sources.h"
 #include "sidecar/worker.h"
 
@@ -42,6 +43,7 @@ struct control {
     struct settings *settings;
     struct settings_input *input; /* for reloads */
     struct ports ports;
+    struct sandbox sandbox;
     struct sources sources;
     struct catalog *catalog;
     struct worker *workers;

@@ -51,6 +51,8 @@ static enum err reload(struct control *c, struct why *w)
         return e;
     e = apps_choose_port(settings, &c->app_port, w);
     if (!e)
+        e = sandbox_allows(&c->sandbox, settings, w);
+    if (!e)
         e = take(c, settings, w);
     if (e) {
         settings_unref(settings);

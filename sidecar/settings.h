@@ -251,6 +251,9 @@ struct run_settings {
 /* The order of the names in settings_table.c. */
 enum secret_files { SECRET_FILES_PRIVATE, SECRET_FILES_ANY };
 
+/* Each gives up what the one before does, and more: sandbox.h. */
+enum sandbox_mode { SANDBOX_OFF, SANDBOX_AUTO, SANDBOX_STRICT };
+
 enum compat { COMPAT_DAPR = 1, COMPAT_MICRO = 2, COMPAT_PRANA = 4 };
 
 struct settings {
@@ -276,6 +279,7 @@ struct settings {
     struct run_settings run;
     bool watch_config;
     int secret_files;   /* enum secret_files */
+    int sandbox;        /* enum sandbox_mode */
     const char *config; /* the file; NULL: none. Not settable in the file itself */
 
     /* derived */
@@ -328,6 +332,9 @@ const struct service_entry *service_entry_of(const struct settings *s, struct sl
 /* The nearest valid service name (discovery/instance.h), in 129 bytes with the
  * terminator: "My App" -> "My-App"; else "app". */
 void service_name_make(char out[129], struct slice from);
+
+/* "auto" */
+const char *settings_sandbox_name(enum sandbox_mode mode);
 
 /* What `csidecar check` prints: the effective settings, and what would be registered. */
 void settings_check_print(const struct settings *s, struct text *out);

@@ -157,6 +157,20 @@ static enum err finish_rest(struct finish *f)
     return ERR_OK;
 }
 
+/* A command would be bound as we are, and next to none can live with that. */
+static enum err finish_sandbox(struct finish *f)
+{
+    const struct settings *s = f->settings;
+
+    for (unsigned i = 0; i < s->app_count && s->sandbox == SANDBOX_STRICT; i++)
+        if (s->all_apps[i].health.kind == HEALTH_EXEC)
+            return settings_refuse(f, "sandbox",
+                                   "strict executes nothing, and health.exec of %s does: "
+                                   "auto, or another check",
+                                   s->all_apps[i].name);
+    return ERR_OK;
+}
+
 enum err settings_finish(struct finish *f)
 {
     /* clang-format off */
@@ -169,6 +183,7 @@ enum err settings_finish(struct finish *f)
         settings_finish_services,
         settings_finish_listeners,
         settings_finish_apps,
+        finish_sandbox,
     };
     /* clang-format on */
     enum err e = ERR_OK;

@@ -18,6 +18,11 @@ static const char *const resolves[] = {"union", "first", NULL};
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const secret_files[] = {"private", "any", NULL};
+#ifndef SANDBOX_DEFAULT
+#define SANDBOX_DEFAULT "auto"
+#endif
+
+static const char *const sandboxes[] = {"off", "auto", "strict", NULL};
 static const char *const drop_ins[] = {"dapr", "micro", "prana", NULL};
 /* The order of the numbers in settings_finish.c. */
 static const char *const signals[] = {"TERM", "INT", "QUIT", "HUP", "USR1", "USR2", NULL};
@@ -275,11 +280,20 @@ const struct field settings_fields[] = {
     GROUP   (struct settings, log, "log", log_fields, "on standard error"),
     GROUP   (struct settings, run, "run", run, "csidecar run"),
     BOOL    (struct settings, watch_config, "watch_config", "false", "load the file again when it changes"),
+    CHOICE  (struct settings, sandbox, "sandbox", SANDBOX_DEFAULT, sandboxes, "what is given up once all ports are bound: off, auto (writes only its own folders, no new rights), strict (opens and calls only what it needs)", .flags = FIELD_START_ONLY),
     CHOICE  (struct settings, secret_files, "secret_files", "private", secret_files, "token and key files that every user of the host can read are refused (private) or taken (any)"),
     TEXT    (struct settings, config, "config", NULL, "this file; unless set csidecar.yaml where one is", .flags = FIELD_NOT_IN_FILE),
     FIELDS_END,
 };
 
+/* clang-format on */
+
+const char *settings_sandbox_name(enum sandbox_mode mode)
+{
+    return sandboxes[mode];
+}
+
+/* clang-format off */
 const struct alias settings_aliases[] = {
     {"-c",         "config"},
     {"--port",     "proxy.port"},

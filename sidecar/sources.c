@@ -36,7 +36,7 @@ static const char *join(struct memory *m, const char *a, const char *b)
     return memory_copy(m, slice_of(path));
 }
 
-static const char *runtime_dir(struct memory *m)
+const char *sources_runtime_dir(struct memory *m)
 {
     const char *xdg = getenv("XDG_RUNTIME_DIR");
     char fallback[64];
@@ -47,7 +47,7 @@ static const char *runtime_dir(struct memory *m)
     return memory_copy(m, slice_of(fallback));
 }
 
-static const char *state_dir(const struct settings *settings, struct memory *m)
+const char *sources_state_dir(const struct settings *settings, struct memory *m)
 {
     const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
@@ -76,7 +76,7 @@ static enum err make_dirs(const char *dir)
 /* One file per name, so that sidecars of one user do not overwrite each other's. Not writable: off, and said. */
 static const char *state_file(struct sources *s)
 {
-    const char *dir = state_dir(s->settings, &s->memory);
+    const char *dir = sources_state_dir(s->settings, &s->memory);
     char name[SERVICE_NAME_LIMIT + 16];
 
     if (s->settings->state.max_age == 0 || !dir)
@@ -104,7 +104,7 @@ enum err sources_make(struct sources *s, struct settings *settings, struct why *
         .environment.tls = settings->registry.tls,
         .environment.token_file = settings->registry.token_file,
     };
-    s->catalog.environment.runtime_dir = runtime_dir(&s->memory);
+    s->catalog.environment.runtime_dir = sources_runtime_dir(&s->memory);
     s->catalog.state_file = state_file(s);
     e = s->catalog.environment.runtime_dir ? fill_static(s) : ERR_NO_MEMORY;
     return e ? why(w, e, "out of memory") : ERR_OK;

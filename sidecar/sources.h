@@ -14,6 +14,10 @@ struct sources {
     struct memory memory;
 };
 
+/* Where files are kept; copies in `m`, or NULL: no memory, or there is none. */
+const char *sources_runtime_dir(struct memory *m);
+const char *sources_state_dir(const struct settings *settings, struct memory *m);
+
 enum err sources_make(struct sources *s, struct settings *settings, struct why *w);
 void sources_fini(struct sources *s);
 

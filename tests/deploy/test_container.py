@@ -95,7 +95,8 @@ def test_it_says_its_version_in_there(rootfs):
     assert done.returncode == 0 and "csidecar" in done.stdout, done.stderr
 
 
-def test_it_serves_in_there_and_leaves_when_asked(rootfs, app):
+@pytest.mark.parametrize("sandbox", ["auto", "strict"])
+def test_it_serves_in_there_and_leaves_when_asked(rootfs, app, sandbox):
     endpoint, admin = free_port(), free_port()
     (rootfs / "etc/csidecar.yaml").write_text(f"""
 name: hello
@@ -105,6 +106,7 @@ proxy: {{ listen: "127.0.0.1:{endpoint}" }}
 admin: {{ listen: "127.0.0.1:{admin}" }}
 services: {{ hello: {{ instances: ["127.0.0.1:{app}"] }} }}
 drain: {{ settle: 0s }}
+sandbox: {sandbox}
 """)
     process = subprocess.Popen(inside(rootfs, "--config", "/etc/csidecar.yaml"))
     try:

@@ -1,10 +1,13 @@
 """What the compiler and the linker put into the binary against mistakes of ours, seen by readelf."""
 
+import pathlib
 import platform
 import re
 import subprocess
 
 import pytest
+
+from deployed import ROOT
 
 MACHINE = platform.machine()
 MARKS = {"x86_64": {"endbr64"}, "aarch64": {"bti", "paciasp"}}
@@ -59,3 +62,16 @@ def test_functions_begin_with_the_mark_that_indirect_calls_land_on(binary):
     beginnings = re.findall(r"^\w+ <registry_\w+>:\n.*\t(\w+)", code, re.M)
     assert len(beginnings) > 10
     assert set(beginnings) <= MARKS[MACHINE], beginnings
+
+
+GENERIC = pathlib.Path("/usr/include/asm-generic/unistd.h")
+
+
+@pytest.mark.skipif(not GENERIC.exists(), reason="no kernel headers")
+def test_the_list_of_system_calls_compiles_for_arm64():
+    """Which has those of the generic table; what only x86-64 has stands in a part of its own."""
+    source = (ROOT / "sidecar/sandbox_calls.c").read_text()
+    common = re.sub(r"#ifdef __x86_64__\n.*?#endif", "", source, flags=re.S)
+    named = set(re.findall(r"\bSYS_(\w+)", common))
+    assert {"epoll_pwait", "openat", "clone"} <= named and "epoll_wait" not in named
+    assert named - set(re.findall(r"#define __NR_(\w+)", GENERIC.read_text())) == set()
