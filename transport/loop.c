@@ -74,6 +74,19 @@ void loop_stop(struct loop *l)
     uv_stop(&l->uv);
 }
 
+bool loop_can_watch(const struct loop *l, int fd)
+{
+    void *volatile room; /* or the compiler takes it for granted that there is some */
+    bool is_there;
+
+    if (fd < 0 || (unsigned)fd < l->uv.nwatchers)
+        return true;
+    room = malloc(2 * ((size_t)fd + 3) * sizeof(void *));
+    is_there = room != NULL;
+    free(room);
+    return is_there;
+}
+
 static void tell_leak(uv_handle_t *handle, void *unused)
 {
     (void)unused;

@@ -44,6 +44,10 @@ void loop_stop(struct loop *l);
  * still open: a leak, and a test's failure. */
 enum err loop_close(struct loop *l);
 
+/* Is there memory to wait for this descriptor? libuv has a place for each one in a table
+ * that doubles, and ends the process when it can't. */
+bool loop_can_watch(const struct loop *l, int fd);
+
 static inline uint64_t loop_now(const struct loop *l)
 {
     return l->clock.now;

@@ -214,10 +214,12 @@ static int start_connecting(struct socket *s, const struct address *to)
                             on_connected);
         return status;
     }
-    status = uv_tcp_init(&s->loop->uv, &s->handle.tcp);
+    status = uv_tcp_init_ex(&s->loop->uv, &s->handle.tcp, to->any.sa_family);
     s->open = status == 0;
     if (!s->open)
         return status;
+    if (!loop_can_watch(s->loop, socket_fd(s)))
+        return UV_ENOMEM;
     uv_tcp_nodelay(&s->handle.tcp, 1);
     return uv_tcp_connect(&s->request->connect, &s->handle.tcp, &to->any, on_connected);
 }
@@ -249,6 +251,8 @@ enum err socket_accept(struct socket *s, uv_stream_t *server)
         status = uv_accept(server, &s->handle.stream);
     if (status != 0)
         return err_from_errno(status);
+    if (!loop_can_watch(s->loop, socket_fd(s)))
+        return ERR_NO_MEMORY;
     start_reading(s);
     return ERR_OK;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "sidecar/core/log.h"
+#include "tests/lib/fault_heap.h"
 #include "tests/lib/test.h"
 #include "tests/lib/transport/peer.h"
 
@@ -159,6 +160,37 @@ TEST(turns_away_what_nobody_wants)
     assert_int_equal(host.accepted, 1);
     peer_close(&wanted);
     peer_close(&unwanted);
+    stop_listening(0);
+    host_close();
+}
+
+/* So many that the next one has no place in libuv's table yet; returns how many. */
+static int use_up_places(int *open, int limit)
+{
+    int count = 0;
+
+    do
+        open[count] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    while ((unsigned)open[count++] < host.loop.uv.nwatchers && count < limit);
+    return count;
+}
+
+TEST(turns_away_whom_there_is_no_memory_to_wait_for)
+{
+    struct peer peer;
+    int open[256], count;
+
+    host_open();
+    assert_int_equal(listen_at(0, at("127.0.0.1:0")), ERR_OK);
+    count = use_up_places(open, 256);
+    fault_heap_fail_at(1);
+    peer_connect(&peer, &host.loop, where());
+    peer_expect_end(&peer);
+    assert_true(fault_heap_stop());
+    assert_int_equal(host.accepted, 0);
+    peer_close(&peer);
+    while (count > 0)
+        close(open[--count]);
     stop_listening(0);
     host_close();
 }
@@ -410,7 +442,8 @@ TEST(can_be_closed_while_it_pauses)
 }
 
 TESTS(RUN(takes_a_free_port_and_says_which), RUN(accepts_and_reads_in_the_same_turn),
-      RUN(turns_away_what_nobody_wants), RUN(says_who_holds_the_port),
+      RUN(turns_away_what_nobody_wants),
+      RUN(turns_away_whom_there_is_no_memory_to_wait_for), RUN(says_who_holds_the_port),
       RUN(the_port_is_free_again_at_once),
       RUN(several_loops_may_share_an_address_bound_for_it),
       RUN(an_address_bound_alone_is_not_shared), RUN(ipv6_does_not_take_the_ipv4_port),
