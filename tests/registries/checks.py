@@ -13,9 +13,10 @@ import time
 
 from scenario.lib import eventually
 
+from faults import FaultProxy
+
 from .base import Server
 from .bench import FACTOR, Caller, descriptors
-from .faults import FaultProxy
 
 OUTAGE_S = float(os.environ.get("REGISTRY_OUTAGE_S", "60"))
 ROUNDS = 3

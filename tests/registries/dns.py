@@ -4,8 +4,9 @@ the one before, behind a proxy: not a moment without an answer, which would make
 import socket
 import struct
 
+from faults import FaultProxy
+
 from .base import Server, free_port
-from .faults import FaultProxy
 
 
 def split(address):

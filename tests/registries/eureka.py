@@ -10,8 +10,9 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from faults import FaultProxy
+
 from .base import ROOT, Server, ServerError, free_port, wait_until
-from .faults import FaultProxy
 
 BUILT = ROOT / "build" / "eureka-server"
 JAVA = ["java", "-Xshare:auto", "-XX:SharedArchiveFile=classes.jsa", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",

@@ -10,11 +10,12 @@ import pytest
 from scenario.cli import csidecar
 from scenario.lib import eventually
 
+from faults import FaultProxy
+
 from .base import Server, free_ports
 from .beside import HEARTBEAT_S, TTL_S, registry_of, sees, until_seen
 from .certificates import make_authority, make_certificate
 from .etcd import Etcd, b64
-from .faults import FaultProxy
 
 PREFIX = "/micro/registry/"
 

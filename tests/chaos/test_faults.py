@@ -7,9 +7,8 @@ import time
 
 import pytest
 
+from faults import FaultProxy
 from scenario.lib import Upstream, eventually, ok
-
-from .faults import FaultProxy
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -121,6 +120,39 @@ def test_is_slow_on_open_connections_too(proxy, connect):
     begin = time.monotonic()
     assert ask(old).endswith(b"hello")
     assert time.monotonic() - begin >= 0.4
+
+
+def test_trickles_what_the_server_says(proxy, connect):
+    proxy.set("trickle", seconds=0.01)
+    connection, pieces = connect(), []
+    connection.sendall(REQUEST)
+    while not b"".join(pieces).endswith(b"hello"):
+        pieces.append(connection.recv(65536))
+    assert len(pieces) > 10
+
+
+def test_cuts_answers_off(proxy, connect):
+    proxy.set("cut", after=10)
+    connection = connect()
+    assert ask(connection) == b"HTTP/1.1 2"
+    assert is_reset(connection)
+
+
+def test_is_impatient_with_idle_connections(proxy, connect):
+    proxy.set("impatient", seconds=0.1)
+    connection = connect()
+    assert ask(connection).endswith(b"hello")
+    assert is_reset(connection)
+
+
+def test_answers_by_a_head_without_end(proxy, connect):
+    proxy.set("endless")
+    connection, size = connect(), 0
+    connection.sendall(REQUEST)
+    while size < 1 << 20:
+        data = connection.recv(65536)
+        assert data and b"\r\n\r\n" not in data
+        size += len(data)
 
 
 def test_flaps(proxy):

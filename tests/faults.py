@@ -10,9 +10,13 @@
     silent     accepted and read, never answered; open connections are reset
     half_open  open connections lose all bytes both ways and are never ended by us, not even later; new ones are silent
     slow       each direction of each connection is late by `seconds`
+    trickle    what the server says comes byte by byte, `seconds` apart
+    cut        what the server says at once is cut off after `after` bytes, by RST
+    impatient  reset when the server's answer was the last for a random time, up to `seconds`
+    endless    whatever comes is answered by a head that does not end
     flap       `period` seconds of pass, then as many of refuse, and so on
 
-By UDP there are no connections: reset, silent and half_open are datagrams that get lost.
+By UDP there are no connections: reset, silent, half_open and what is said of bytes are datagrams that get lost.
 
 One thread for all proxies of a process.
 """
@@ -27,7 +31,8 @@ import time
 
 from ports import free_port
 
-MODES = ("pass", "refuse", "reset", "garbage", "silent", "half_open", "slow", "flap")
+RELAYING = ("pass", "slow", "trickle", "cut", "impatient")  # there is a server behind the connection
+MODES = RELAYING + ("refuse", "reset", "garbage", "silent", "half_open", "endless", "flap")
 READ = 65536
 # What looks like an answer, and what does not.
 RUBBISH = [
@@ -38,6 +43,7 @@ RUBBISH = [
     b"<html><body>Captive portal</body></html>\r\n\r\n",
     b"HTTP/1.1 999\r\n\r\n",
 ]
+ENDLESS = b"X-More: and more\r\n" * 64
 
 
 class Loop:
@@ -77,13 +83,14 @@ class Connection:
         self.mode = proxy.mode
         self.server = None
         self.random = random.Random(number)
+        self.patience = None  # ends it in time
 
     async def run(self):
         try:
             if self.mode == "reset":
                 return
             await self.late()
-            if self.mode in ("pass", "slow"):
+            if self.mode in RELAYING:
                 await self.relay()
             else:
                 await self.pump(self.reader, None)
@@ -131,17 +138,48 @@ class Connection:
     async def deliver(self, data, writer):
         if self.mode == "garbage":
             await self.answer_rubbish()
-        elif self.mode in ("pass", "slow") and writer:
-            writer.write(data)
-            await writer.drain()
+        elif self.mode == "endless":
+            await self.answer_without_end()
+        elif self.mode in RELAYING and writer:
+            await getattr(self, "deliver_" + self.mode, self.write)(data, writer)
+
+    async def write(self, data, writer):
+        writer.write(data)
+        await writer.drain()
+
+    async def deliver_trickle(self, data, writer):
+        while data and writer is self.writer and self.mode == "trickle":
+            await self.write(data[:1], writer)
+            data = data[1:]
+            await asyncio.sleep(self.proxy.seconds)
+        await self.write(data, writer)
+
+    async def deliver_cut(self, data, writer):
+        await self.write(data if writer is self.server else data[: self.proxy.after], writer)
+        if writer is self.writer:
+            await asyncio.sleep(0.001)  # what was written is not to be lost by the RST
+            self.end()
+
+    async def deliver_impatient(self, data, writer):
+        if self.patience:
+            self.patience.cancel()
+        await self.write(data, writer)
+        if writer is self.writer:
+            self.patience = asyncio.get_running_loop().call_later(self.random.random() * self.proxy.seconds, self.end)
 
     async def answer_rubbish(self):
         rubbish = self.random.choice(RUBBISH) if self.number % 2 else self.random.randbytes(self.random.choice((1, 64, 4096)))
-        self.writer.write(rubbish)
-        await self.writer.drain()
+        await self.write(rubbish, self.writer)
+
+    async def answer_without_end(self):
+        await self.write(b"HTTP/1.1 200 OK\r\n", self.writer)
+        while not self.writer.is_closing():
+            await self.write(ENDLESS, self.writer)
 
     def end(self):
         """By RST: that the server closed is seen as well."""
+        if self.patience:
+            self.patience.cancel()
         for writer in (self.writer, self.server):
             if writer:
                 reset(writer)
@@ -152,7 +190,7 @@ class Connection:
             return  # lost for good
         if mode in ("refuse", "reset", "silent"):
             return self.end()
-        if self.mode not in ("pass", "slow") and mode in ("pass", "slow"):
+        if self.mode not in RELAYING and mode in RELAYING:
             return self.end()  # it has no server
         self.mode = mode
         if mode == "garbage":
@@ -214,14 +252,14 @@ class FaultProxy:
     def __init__(self, target, port=None, udp=False):
         self.target, self.port = target, port or free_port()
         self.udp, self.datagrams = udp, None
-        self.mode, self.seconds = "refuse", 0
+        self.mode, self.seconds, self.after = "refuse", 0, 0
         self.connections, self.accepted, self.listener, self.flapping = set(), 0, None, None
         self.set("pass")
 
-    def set(self, mode, seconds=5, period=1):
+    def set(self, mode, seconds=5, period=1, after=0):
         """In force when it returns."""
         assert mode in MODES, mode
-        loop().call(self.change(mode, seconds, period))
+        loop().call(self.change(mode, seconds, period, after))
 
     def lead_to(self, target):
         """Another server in the place of the one before, with no moment in which there is none."""
@@ -243,11 +281,11 @@ class FaultProxy:
     def __exit__(self, *_):
         self.close()
 
-    async def change(self, mode, seconds, period):
+    async def change(self, mode, seconds, period, after):
         if self.flapping:
             self.flapping.cancel()
             self.flapping = None
-        self.seconds = seconds
+        self.seconds, self.after = seconds, after
         if mode == "flap":
             self.flapping = asyncio.create_task(self.flap(period))
         else:
