@@ -53,6 +53,7 @@ enum err loop_open(struct loop *l, size_t read_size)
 {
     *l = (struct loop){.read_size = read_size ? read_size : LOOP_READ_BUFFER};
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     l->read_buffer = malloc(l->read_size);
     if (!l->read_buffer)
         return ERR_NO_MEMORY;

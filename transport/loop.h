@@ -8,7 +8,8 @@
  * calls loop_touch() first, so that the clock knows what time it became while the loop
  * slept (libuv has read it already: no system call). Inside one callback time stands
  * still. Timers fire between turns, never from inside a callback, and keep the loop
- * alive. Opening a loop makes the process ignore SIGPIPE.
+ * alive. Opening a loop makes the process ignore SIGPIPE and SIGXFSZ: whoever writes
+ * learns it from errno.
  */
 #ifndef TRANSPORT_LOOP_H
 #define TRANSPORT_LOOP_H

@@ -1,6 +1,10 @@
 #include "tests/lib/transport/loops.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/lib/test.h"
 
@@ -43,6 +47,23 @@ TEST(tells_a_handle_that_was_left_open)
     uv_close((uv_handle_t *)&forgotten, NULL);
     uv_run(&loop.uv, UV_RUN_NOWAIT);
     assert_int_equal(uv_loop_close(&loop.uv), 0);
+}
+
+TEST(a_file_that_may_not_grow_is_an_error_and_no_end)
+{
+    struct rlimit before, none;
+    FILE *file = tmpfile();
+
+    assert_non_null(file);
+    assert_int_equal(loop_open(&loop, 0), ERR_OK);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    assert_int_equal(write(fileno(file), "x", 1), -1);
+    assert_int_equal(errno, EFBIG);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    fclose(file);
+    assert_int_equal(loop_close(&loop), ERR_OK);
 }
 
 TEST(fires_timers_of_the_clock_and_then_has_nothing_to_wait_for)
@@ -253,6 +274,7 @@ TEST(takes_letters_from_several_threads)
 }
 
 TESTS(RUN(closes_clean_when_nothing_was_opened), RUN(tells_a_handle_that_was_left_open),
+      RUN(a_file_that_may_not_grow_is_an_error_and_no_end),
       RUN(fires_timers_of_the_clock_and_then_has_nothing_to_wait_for),
       RUN(does_not_wait_for_timers_that_were_stopped),
       RUN(counts_from_the_time_at_which_the_loop_woke),
