@@ -68,7 +68,7 @@ HOT_OBJECTS = $O/sidecar/core/%.o $O/transport/%.o $(patsubst %,$O/sidecar/%.o,$
 objects = $(patsubst %.c,$O/%.o,$(filter-out %/main.c,$(wildcard $1/*.c))) $(patsubst %.proto,$O/generated/%.pb-c.o,$(wildcard $1/*.proto))
 
 .DEFAULT_GOAL := all
-.PHONY: all help test unit layers demo bench asan fuzz differential format format-check measure install uninstall clean deps show build-tests registry-tests live-tests fuzz-targets has-packages
+.PHONY: all help test unit layers demo bench chaos soak asan fuzz differential format format-check measure install uninstall clean deps show build-tests registry-tests live-tests fuzz-targets has-packages
 
 all: $O/csidecar
 
@@ -76,6 +76,7 @@ help:
 	@echo "make            build build/release/csidecar        make MODE=asan|tsan|cover  build it another way"
 	@echo "make test       everything that is tested           make unit                  unit tests only"
 	@echo "make demo       the main job on the example apps    make bench                 against HAProxy and nginx"
+	@echo "make chaos      what can go wrong, a table    make soak                  SOAK_SECONDS=3600 of load and churn"
 	@echo "make asan       unit and scenario tests, sanitized  make fuzz                  the fuzz targets, 30 s each"
 	@echo "make differential 100,000 generated requests, as two parsers read them"
 	@echo "make format     clang-format in place               make format-check          complain instead"
@@ -177,6 +178,11 @@ demo:
 bench: all
 	@tests/setup bench
 	@python3 tests/bench/bench.py $(if $(FULL),full,run)
+
+# CHAOS is for words of drills' names, --small, --into FILE.
+chaos: all
+	@tests/setup chaos
+	@python3 -B tests/chaos/run.py $(CHAOS)
 
 asan:
 	@tests/run unit-asan scenario-asan
