@@ -24,8 +24,8 @@ struct call *call_take(struct worker *w, struct downstream *d)
     }
     memset(c, 0, offsetof(struct call, arena));
     c->instance_id[0] = '\0';
-    c->in.count = 0; /* a tunnel's is never started, and flushed like any */
-    c->in.framing = BODY_NONE;
+    writer_init(&c->out, &w->to_instances);
+    writer_init(&c->in, &w->to_clients);
     list_init(&c->spare);
     list_init(&c->x.waiting);
     c->worker = w;

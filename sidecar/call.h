@@ -77,8 +77,7 @@ struct call {
     bool finished; /* it is over: to be recycled as soon as no callback is under way */
     struct slice service_name;
 
-    /* Last, as they are large and need no clearing: call_take() begins them, and
-     * writer_start() (but `in` of a tunnel). */
+    /* Last, as they need no clearing: call_take() begins them. */
     struct arena arena;
     struct http_reader reader; /* of requests */
     char instance_id[64];      /* of the last attempt, perhaps cut */

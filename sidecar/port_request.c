@@ -58,17 +58,17 @@ static enum err write_replay(struct call *c)
 /* The places of the writer that a head takes: none of its parts is empty. */
 static unsigned head_slices(const struct call *c)
 {
-    return c->text.expects ? 4 : 3;
+    return c->text.expects ? 2 : 1;
 }
 
 static void start_writer(struct call *c)
 {
-    const struct request_text *t = &c->text;
     const struct upstream *u = c->x.instance;
-    struct slice host = t->host.size ? t->host : (struct slice){u->host, u->host_size};
-    struct slice expect = SLICE("Expect: 100-continue\r\n\r\n");
-    struct slice lines = slice_first(t->fields, t->fields.size - strlen("\r\n"));
-    struct slice head[] = {t->line, host, t->expects ? lines : t->fields, expect};
+    struct slice text = request_text_with(&c->text, slice_from(u->host, u->host_size));
+    struct slice head[] = {text, SLICE("Expect: 100-continue\r\n\r\n")};
+
+    if (c->text.expects)
+        head[0].size -= strlen("\r\n");
 
     writer_start_slices(&c->out, &c->up->socket.stream, head, head_slices(c), c->framing,
                         c->length);
@@ -130,7 +130,7 @@ static void keep_unsent(struct call *c, unsigned count)
     if (!c->x.body_lost || queue_size(&c->replay) > 0)
         return;
     for (unsigned i = head_slices(c) + step - 1; i < count - (step - 1) && !e; i += step)
-        e = keep_body(c, c->out.slices[i]);
+        e = keep_body(c, c->out.cork->slices[i]);
     if (e)
         queue_clear(&c->replay, &c->worker->loop.chunks);
     c->x.body_lost = e != ERR_OK;
@@ -140,7 +140,7 @@ static void keep_unsent(struct call *c, unsigned count)
 static enum err flush(struct call *c)
 {
     bool first = !c->out.flushed;
-    unsigned count = c->out.count;
+    unsigned count = c->out.cork->count;
     enum err e = c->out_failed ? c->out_failed : writer_flush(&c->out);
 
     c->x.sent |= c->out.written > 0;

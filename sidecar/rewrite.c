@@ -195,9 +195,10 @@ enum err rewrite_request(struct request_text *t, struct arena *a,
                          const struct http_head *h, const struct route *route,
                          const struct request_rules *rules)
 {
-    size_t room = 512 + fields_size(h) + h->target.size + h->method_text.size +
-                  2 * route->authority.size + 2 * route->prefix.size + rules->via.size +
-                  rules->peer_ip.size + rules->host.size;
+    size_t room = 512 + REQUEST_HOST_ROOM + fields_size(h) + h->target.size +
+                  h->method_text.size + 2 * route->authority.size +
+                  2 * route->prefix.size + rules->via.size + rules->peer_ip.size +
+                  rules->host.size;
     struct slice host = host_of(route, rules);
     struct pen p;
 
@@ -212,9 +213,11 @@ enum err rewrite_request(struct request_text *t, struct arena *a,
     else
         put(&p, route->target);
     put(&p, SLICE(" HTTP/1.1\r\nHost: "));
-    t->line = (struct slice){p.start, (size_t)(p.at - p.start)};
+    t->line = slice_from(p.start, (size_t)(p.at - p.start));
+    t->host = (struct slice){p.at, host.size};
     put(&p, host);
-    t->host = (struct slice){p.at - host.size, host.size};
+    if (host.size == 0)
+        p.at += REQUEST_HOST_ROOM;
     t->fields.base = p.at;
     put(&p, SLICE("\r\n"));
     if (!put_lines(&p, h, route))
@@ -225,4 +228,18 @@ enum err rewrite_request(struct request_text *t, struct arena *a,
     t->expects = h->expect_continue;
     pen_close(&p, a);
     return ERR_OK;
+}
+
+struct slice request_text_with(struct request_text *t, struct slice host)
+{
+    size_t own = t->host.size ? 0 : host.size;
+    char *end = (char *)t->fields.base, *line = end - own - t->line.size;
+
+    if (t->host.size == 0) {
+        memmove(line, t->line.base, t->line.size);
+        memcpy(end - own, host.base, own);
+        t->line.base = line;
+    }
+    return slice_from(t->line.base,
+                      (size_t)(t->fields.base + t->fields.size - t->line.base));
 }

@@ -10,10 +10,12 @@
 #include "sidecar/core/random.h"
 #include "sidecar/route.h"
 
-/* A request head in parts, all in the arena, fit for every attempt, whose Host may be another one. */
+enum { REQUEST_HOST_ROOM = 56 }; /* "[IPv6 address]:65535" */
+
+/* A request head in the arena, fit for every attempt, whose Host may be another one: room is left for it. */
 struct request_text {
     struct slice line;   /* "GET /items/7 HTTP/1.1\r\nHost: " */
-    struct slice host;   /* value of Host; empty: the instance's own */
+    struct slice host;   /* value of Host, behind the line; empty: the instance's own */
     struct slice fields; /* the end of that line, further lines, and the empty one */
     bool expects; /* Expect: 100-continue is to come last; not once a 100 was relayed */
 };
@@ -31,6 +33,10 @@ struct request_rules {
 enum err rewrite_request(struct request_text *t, struct arena *a,
                          const struct http_head *head, const struct route *route,
                          const struct request_rules *rules);
+
+/* All of it in one piece, good until the next call. `host`, of REQUEST_HOST_ROOM bytes at most, is put in where the
+ * text has none: the line moves up to it. */
+struct slice request_text_with(struct request_text *t, struct slice host);
 
 struct response_rules {
     struct slice via;

@@ -19,6 +19,8 @@ void upstream_unref(struct upstream *u)
 static struct upstream *upstream_new(struct service *s, const struct instance *i)
 {
     struct upstream *u = calloc(1, sizeof(*u));
+    char text[ADDRESS_TEXT];
+    struct slice host;
 
     if (!u)
         return NULL;
@@ -33,11 +35,12 @@ static struct upstream *upstream_new(struct service *s, const struct instance *i
     u->address = i->address;
     u->index = i->index;
     u->idle_limit_ms = s->policy->pool.idle_timeout;
-    if (address_is_path(&u->address)) /* a path is no host (RFC 9110 §7.2) */
-        strcpy(u->host, "localhost");
-    else
-        address_format(&u->address, u->host);
-    u->host_size = (uint8_t)strlen(u->host);
+    address_format(&u->address, text);
+    host =
+        slice_of(address_is_path(&u->address) ? "localhost" : text); /* RFC 9110 §7.2 */
+    host = slice_first(host, sizeof(u->host));
+    memcpy(u->host, host.base, host.size);
+    u->host_size = (uint8_t)host.size;
     list_init(&u->idle);
     return u;
 }

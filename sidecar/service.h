@@ -14,6 +14,7 @@
 #include "health/outlier.h"
 #include "sidecar/core/random.h"
 #include "sidecar/policies.h"
+#include "sidecar/rewrite.h"
 #include "sidecar/settings.h"
 #include "sidecar/stats.h"
 
@@ -26,7 +27,7 @@ struct upstream {
     char *id;
     uint32_t id_size;
     struct address address;
-    char host[ADDRESS_TEXT]; /* address:port, for Host */
+    char host[REQUEST_HOST_ROOM]; /* address:port, for Host */
     uint8_t host_size;
     uint32_t index;
     uint32_t in_flight;

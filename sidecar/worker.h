@@ -46,6 +46,7 @@ struct worker {
     struct random random;
     struct arena_pool blocks;
     struct http_scratch scratch;
+    struct http_cork to_instances, to_clients;
     struct map services; /* by name */
     struct list service_ring;
     struct list unlisted; /* services without instances, least recently used first */

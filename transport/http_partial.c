@@ -22,6 +22,7 @@ static struct http_partial *grow(struct http_reader *r, size_t needed)
         return NULL;
     if (!r->partial) {
         p->size = 0;
+        p->parser = r->scratch->parser;
         memcpy(p->names, r->scratch->names, r->count * sizeof(p->names[0]));
     }
     p->capacity = capacity;

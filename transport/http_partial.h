@@ -9,6 +9,7 @@
 #include "transport/http_reader.h"
 
 struct http_partial {
+    llhttp_t parser; /* of a head: where it stands */
     uint32_t size;
     uint32_t capacity;
     struct http_name names[HTTP_FIELD_LIMIT + 1];
@@ -20,6 +21,12 @@ struct http_partial {
 static inline struct http_name *partial_names(const struct http_reader *r)
 {
     return r->partial ? r->partial->names : r->scratch->names;
+}
+
+/* llhttp's state of the current head. */
+static inline llhttp_t *partial_parser(const struct http_reader *r)
+{
+    return r->partial ? &r->partial->parser : &r->scratch->parser;
 }
 
 /* Appends; `whole` (may be NULL) is then all of it. ERR_NO_MEMORY. */

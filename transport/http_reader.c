@@ -126,7 +126,7 @@ bool reader_is_between(const struct http_reader *r)
 
 bool reader_is_head_request(const struct http_reader *r)
 {
-    return r->in_message && r->parser.method == HTTP_HEAD;
+    return r->in_message && r->is_head;
 }
 
 enum err reader_finish(struct http_reader *r)

@@ -54,8 +54,9 @@ struct http_name {
     uint32_t size;
 };
 
-/* One per loop: the fields of the head being read. */
+/* One per loop: the head being read. */
 struct http_scratch {
+    llhttp_t parser;
     struct http_field fields[HTTP_FIELD_LIMIT];
     struct http_name names[HTTP_FIELD_LIMIT + 1]; /* and where the last line ends */
 };
@@ -63,7 +64,6 @@ struct http_scratch {
 struct http_partial; /* a head that came in pieces */
 
 struct http_reader {
-    llhttp_t parser;
     const struct http_reader_events *events;
     struct http_scratch *scratch;
     struct http_partial *partial; /* only in the middle of a head or of trailers */
@@ -83,6 +83,7 @@ struct http_reader {
     bool to_connect; /* responses: it was CONNECT; we never send one */
     bool in_message; /* a first byte came and `end` did not */
     bool tunnel;     /* what follows is not HTTP: feed returns at once */
+    bool is_head;    /* requests: the method is HEAD */
 };
 
 void reader_init(struct http_reader *r, enum http_side side,

@@ -20,7 +20,7 @@ enum err name_note(struct http_reader *r, uint32_t at, uint32_t size)
 
 static struct http_reader *reader_of(llhttp_t *parser)
 {
-    return (struct http_reader *)((char *)parser - offsetof(struct http_reader, parser));
+    return parser->data;
 }
 
 static int on_header_field(llhttp_t *parser, const char *at, size_t size)
@@ -64,8 +64,11 @@ void head_begin(struct http_reader *r)
 
 static void parser_begin(struct http_reader *r)
 {
-    llhttp_init(&r->parser, r->side == HTTP_REQUESTS ? HTTP_REQUEST : HTTP_RESPONSE,
+    llhttp_t *parser = &r->scratch->parser;
+
+    llhttp_init(parser, r->side == HTTP_REQUESTS ? HTTP_REQUEST : HTTP_RESPONSE,
                 &settings);
+    parser->data = r;
     r->count = 0;
     r->target = (struct http_name){0, 0};
 }
@@ -87,14 +90,16 @@ static bool is_other_version(const llhttp_t *parser, llhttp_errno_t n)
 
 static enum err head_refuse(struct http_reader *r, llhttp_errno_t n, const char **problem)
 {
+    const llhttp_t *parser = partial_parser(r);
+
     if (n == HPE_USER)
         return refuse(r->error, err_text(r->error), problem);
     if (n == HPE_INVALID_METHOD)
-        return method_refuse(llhttp_get_error_pos(&r->parser), problem);
-    if (is_other_version(&r->parser, n))
+        return method_refuse(llhttp_get_error_pos(parser), problem);
+    if (is_other_version(parser, n))
         return refuse(ERR_HTTP_VERSION, "a version that is neither HTTP/1.0 nor HTTP/1.1",
                       problem);
-    return refuse(ERR_BAD_REQUEST, llhttp_get_error_reason(&r->parser), problem);
+    return refuse(ERR_BAD_REQUEST, llhttp_get_error_reason(parser), problem);
 }
 
 /* RFC 9110 §15.2: any number of 1xx may come first; 101 ends HTTP on this connection. */
@@ -161,7 +166,7 @@ static enum err head_plain(struct http_reader *r, struct slice *rest,
     if (size == 0)
         return ERR_UNSUPPORTED;
     *rest = slice_after(*rest, size);
-    r->parser.method = h.method == METHOD_HEAD ? HTTP_HEAD : HTTP_GET;
+    r->is_head = h.method == METHOD_HEAD;
     e = r->side == HTTP_REQUESTS ? http_request_check(&h, problem)
                                  : http_response_check(&h, r->to_head, problem);
     return e ? e : head_tell(r, &h, problem);
@@ -202,13 +207,14 @@ static enum err head_parse(struct http_reader *r, struct slice *rest,
                            const char **problem)
 {
     struct slice bytes = slice_first(*rest, HTTP_HEAD_LIMIT - r->seen);
+    llhttp_t *parser = partial_parser(r);
     llhttp_errno_t n;
 
     r->fed = bytes.base;
-    n = llhttp_execute(&r->parser, bytes.base, bytes.size);
+    n = llhttp_execute(parser, bytes.base, bytes.size);
+    r->is_head = r->side == HTTP_REQUESTS && parser->method == HTTP_HEAD;
     if (n == HPE_PAUSED)
-        return head_complete(r, rest, llhttp_get_error_pos(&r->parser) - bytes.base,
-                             problem);
+        return head_complete(r, rest, llhttp_get_error_pos(parser) - bytes.base, problem);
     if (n != HPE_OK)
         return head_refuse(r, n, problem);
     return head_suspend(r, rest, bytes.size, problem);

@@ -4,12 +4,52 @@
 
 enum { CHUNK_LINE = 20 }; /* "\r\n", 16 digits, "\r\n" */
 
+_Static_assert(sizeof(((struct http_cork *)0)->text) >= CHUNK_LINE * (WRITER_SLICES / 2),
+               "a chunk after another takes two places more and a line");
+
+void writer_init(struct http_writer *w, struct http_cork *cork)
+{
+    *w = (struct http_writer){.cork = cork};
+}
+
+static void cork_begin(struct http_writer *w)
+{
+    w->cork->owner = w;
+    w->cork->count = 0;
+    w->cork->text_used = 0;
+    w->corked = true;
+    w->after_chunk = false;
+}
+
+static void cork_end(struct http_writer *w)
+{
+    w->cork->owner = NULL;
+    w->corked = false;
+    w->after_chunk = false;
+}
+
+/* A place for `count` slices. */
+static enum err cork_take(struct http_writer *w, unsigned count)
+{
+    if (w->corked && w->cork->owner != w)
+        return ERR_IO;
+    if (w->corked && w->cork->count + count > WRITER_SLICES) {
+        enum err e = writer_flush(w);
+
+        if (e)
+            return e;
+    }
+    if (!w->corked)
+        cork_begin(w);
+    return ERR_OK;
+}
+
 static enum err push(struct http_writer *w, struct slice bytes)
 {
-    enum err e = w->count == WRITER_SLICES ? writer_flush(w) : ERR_OK;
+    enum err e = cork_take(w, 1);
 
     if (!e && bytes.size > 0)
-        w->slices[w->count++] = bytes;
+        w->cork->slices[w->cork->count++] = bytes;
     w->after_chunk = false;
     return e;
 }
@@ -25,11 +65,10 @@ void writer_start_slices(struct http_writer *w, struct stream *s,
     w->written = 0;
     w->sent_first = 0;
     w->flushed = false;
-    w->after_chunk = false;
-    w->count = 0;
-    w->text_used = 0;
+    cork_begin(w);
     for (unsigned i = 0; i < count; i++)
-        push(w, head[i]);
+        if (head[i].size > 0)
+            w->cork->slices[w->cork->count++] = head[i];
 }
 
 void writer_start(struct http_writer *w, struct stream *s, struct slice head,
@@ -40,29 +79,30 @@ void writer_start(struct http_writer *w, struct stream *s, struct slice head,
 
 enum err writer_flush(struct http_writer *w)
 {
+    struct http_cork *cork = w->cork;
     size_t sent = 0, size = 0;
     enum err e;
 
-    if (w->count == 0)
+    if (!w->corked)
         return ERR_OK;
-    for (unsigned i = 0; i < w->count; i++)
-        size += w->slices[i].size;
-    e = stream_writev(w->stream, w->slices, w->count, &sent);
+    if (cork->owner != w)
+        return ERR_IO;
+    for (unsigned i = 0; i < cork->count; i++)
+        size += cork->slices[i].size;
+    e = stream_writev(w->stream, cork->slices, cork->count, &sent);
     if (!w->flushed)
         w->sent_first = sent;
     w->flushed = true;
-    w->after_chunk = false;
-    w->count = 0;
-    w->text_used = 0;
     w->written += e ? sent : size;
+    cork_end(w);
     return e;
 }
 
-/* Writes the chunk's size into the writer's own text. */
+/* Writes the chunk's size into the cork's own text. */
 static struct slice chunk_line(struct http_writer *w, size_t size)
 {
     static const char digits[] = "0123456789abcdef";
-    char *line = w->text + w->text_used;
+    char *line = w->cork->text + w->cork->text_used;
     unsigned at = 0, shift = 60;
 
     if (w->after_chunk) {
@@ -75,27 +115,25 @@ static struct slice chunk_line(struct http_writer *w, size_t size)
         line[at++] = digits[size >> shift & 15];
     line[at++] = digits[size & 15];
     memcpy(line + at, "\r\n", 2);
-    w->text_used += at + 2;
+    w->cork->text_used += at + 2;
     return slice_from(line, at + 2);
 }
 
 /* A chunk takes up to three places; in one cork the end of one and the size of the next
- * share one. */
+ * share one. The text has room for as many lines as there are threes. */
 static enum err push_chunk(struct http_writer *w, struct slice bytes)
 {
+    struct http_cork *cork = w->cork;
+    enum err e = cork_take(w, 3);
     struct slice line;
 
-    if (w->count + 3 > WRITER_SLICES || w->text_used + CHUNK_LINE > sizeof(w->text)) {
-        enum err e = writer_flush(w);
-
-        if (e)
-            return e;
-    }
+    if (e)
+        return e;
     line = chunk_line(w, bytes.size);
-    w->count -= w->after_chunk;
-    w->slices[w->count++] = line;
-    w->slices[w->count++] = bytes;
-    w->slices[w->count++] = SLICE("\r\n");
+    cork->count -= w->after_chunk;
+    cork->slices[cork->count++] = line;
+    cork->slices[cork->count++] = bytes;
+    cork->slices[cork->count++] = SLICE("\r\n");
     w->after_chunk = true;
     return ERR_OK;
 }
@@ -129,8 +167,8 @@ static enum err push_last_chunk(struct http_writer *w, struct slice trailers)
 {
     enum err e;
 
-    if (w->after_chunk)
-        w->slices[w->count - 1] =
+    if (w->after_chunk && w->cork->owner == w)
+        w->cork->slices[w->cork->count - 1] =
             trailers.size ? SLICE("\r\n0\r\n") : SLICE("\r\n0\r\n\r\n");
     else if ((e = push(w, trailers.size ? SLICE("0\r\n") : SLICE("0\r\n\r\n"))))
         return e;

@@ -329,6 +329,29 @@ TEST(a_target_from_a_query_is_decoded_but_for_what_could_not_stand_there)
     has(sent("GET /x", ""), "GET /a?b=1%0d%0aX%20y%23z%00%ff%zz% HTTP/1.1\r\n");
 }
 
+TEST(each_attempt_gets_its_host_in_one_piece)
+{
+    struct slice text;
+
+    sent("GET /x", "A: 1\r\n");
+    text = request_text_with(&out, SLICE("[fd00::1]:65535"));
+    assert_true(slice_starts_with(
+        text, SLICE("GET /x HTTP/1.1\r\nHost: [fd00::1]:65535\r\nA: 1\r\n")));
+    text = request_text_with(&out, SLICE("10.0.0.1:80"));
+    assert_true(slice_starts_with(
+        text, SLICE("GET /x HTTP/1.1\r\nHost: 10.0.0.1:80\r\nA: 1\r\n")));
+    assert_true(slice_equals(slice_after(text, text.size - 7), SLICE("-00\r\n\r\n")));
+}
+
+TEST(a_host_that_is_known_stays_in_each_attempt)
+{
+    route.form = ROUTE_PROXY;
+    route.authority = SLICE("orders");
+    sent("GET /x", "A: 1\r\n");
+    assert_true(slice_starts_with(request_text_with(&out, SLICE("10.0.0.1:80")),
+                                  SLICE("GET /x HTTP/1.1\r\nHost: orders\r\nA: 1\r\n")));
+}
+
 TEST(expect_is_kept_apart)
 {
     lacks(sent("POST /x", "Expect: 100-continue\r\nContent-Length: 1\r\n"), "Expect");
@@ -475,6 +498,8 @@ TESTS(RUN_WITH(other_fields_keep_their_case_their_order_and_their_bytes),
       RUN_WITH(an_upgrade_goes_on_only_as_a_tunnel), RUN_WITH(chunks_are_announced_anew),
       RUN_WITH(the_host_is_by_the_form_or_as_set),
       RUN_WITH(a_target_from_a_query_is_decoded_but_for_what_could_not_stand_there),
+      RUN_WITH(each_attempt_gets_its_host_in_one_piece),
+      RUN_WITH(a_host_that_is_known_stays_in_each_attempt),
       RUN_WITH(expect_is_kept_apart), RUN_WITH(an_answers_hop_by_hop_fields_end_here),
       RUN_WITH(the_end_of_the_connection_is_said),
       RUN_WITH(a_client_of_1_0_hears_that_it_may_stay), RUN_WITH(a_204_has_no_length),

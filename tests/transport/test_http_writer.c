@@ -6,6 +6,7 @@
 #define HEAD "HTTP/1.1 200 OK\r\n\r\n"
 
 static struct fake_stream peer;
+static struct http_cork cork;
 static struct http_writer w;
 static struct arena_pool pool;
 static struct arena arena;
@@ -15,6 +16,7 @@ static int test_setup(void **state)
 {
     (void)state;
     fake_stream_init(&peer, NULL);
+    writer_init(&w, &cork);
     arena_pool_init(&pool, 4);
     arena_init(&arena, &pool, ARENA_LIMIT);
     return 0;
@@ -262,6 +264,40 @@ TEST(hands_on_a_failure_in_the_middle)
     assert_int_equal(e, ERR_IO);
 }
 
+TEST(a_cork_taken_by_another_writer_gives_nothing_away)
+{
+    struct fake_stream other_peer;
+    struct http_writer other;
+
+    fake_stream_init(&other_peer, NULL);
+    writer_init(&other, &cork);
+    start(BODY_CHUNKED, 0);
+    body("one");
+    writer_start(&other, &other_peer.stream, SLICE("other"), BODY_NONE, 0);
+    assert_int_equal(writer_end(&w, SLICE("")), ERR_IO);
+    assert_int_equal(writer_body(&w, SLICE("two")), ERR_IO);
+    assert_int_equal(writer_flush(&w), ERR_IO);
+    assert_int_equal(writer_flush(&other), ERR_OK);
+    assert_string_equal(fake_written(&other_peer), "other");
+    assert_int_equal(peer.writes, 0);
+    fake_stream_fini(&other_peer);
+}
+
+TEST(what_a_writer_left_in_the_cork_is_not_the_next_ones)
+{
+    struct fake_stream gone;
+
+    fake_stream_init(&gone, NULL);
+    writer_start(&w, &gone.stream, SLICE("never flushed"), BODY_NONE, 0);
+    writer_init(&w, &cork);
+    assert_int_equal(writer_flush(&w), ERR_OK);
+    start(BODY_NONE, 0);
+    end("");
+    assert_string_equal(fake_written(&peer), HEAD);
+    assert_int_equal(gone.writes, 0);
+    fake_stream_fini(&gone);
+}
+
 TEST(starts_anew_for_each_message)
 {
     start(BODY_LENGTH, 5);
@@ -333,7 +369,9 @@ TEST(fails_for_good_past_the_arenas_limit)
     arena_fini(&small);
 }
 
-TESTS(RUN_WITH(writes_nothing_before_the_flush), RUN_WITH(writes_head_and_body_at_once),
+TESTS(RUN_WITH(a_cork_taken_by_another_writer_gives_nothing_away),
+      RUN_WITH(what_a_writer_left_in_the_cork_is_not_the_next_ones),
+      RUN_WITH(writes_nothing_before_the_flush), RUN_WITH(writes_head_and_body_at_once),
       RUN_WITH(writes_a_head_of_several_slices_at_once),
       RUN_WITH(flushes_nothing_when_there_is_nothing),
       RUN_WITH(refuses_more_than_the_length), RUN_WITH(refuses_to_end_before_the_length),
