@@ -184,6 +184,13 @@ chaos: all
 	@tests/setup chaos
 	@python3 -B tests/chaos/run.py $(CHAOS)
 
+# SOAK="--into docs/reliability.md" keeps the figures.
+SOAK_SECONDS ?= 3600
+SOAK_RATE    ?= 5000
+soak: all
+	@tests/setup chaos
+	@SOAK_SECONDS=$(SOAK_SECONDS) SOAK_RATE=$(SOAK_RATE) python3 -B tests/chaos/soak.py $(SOAK)
+
 asan:
 	@tests/run unit-asan scenario-asan
 
