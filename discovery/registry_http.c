@@ -1,5 +1,6 @@
 #include "discovery/registry_http.h"
 
+#include "discovery/registry_options.h"
 #include "sidecar/core/utf8.h"
 
 enum { WORDS_SHOWN = 160 };
@@ -93,11 +94,18 @@ static int words_of(struct slice body)
     return (int)size;
 }
 
+static struct slice to_show(const struct registry_call *c, struct slice words)
+{
+    if (!words.size || !registry_gives_away(c->servers->registry, words))
+        return words;
+    return SLICE("(it repeats our credentials)");
+}
+
 static void say(struct registry_call *c, enum err e)
 {
     const struct slice name = c->servers->servers.list[c->server].name;
-    struct slice body = slice_trim(text_slice(&c->http.body_in));
-    struct slice to = http_call_field(&c->http, SLICE("Location"));
+    struct slice body = to_show(c, slice_trim(text_slice(&c->http.body_in)));
+    struct slice to = to_show(c, http_call_field(&c->http, SLICE("Location")));
 
     if (!c->http.status || e == ERR_CANCELLED)
         return; /* http_call said it, or nobody asks */

@@ -100,10 +100,14 @@ static enum err keep_only(uint64_t keep, uint64_t *left, struct why *w)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2];
+    uint64_t had;
 
     if (syscall(SYS_capget, &header, data))
         return why(w, ERR_UNSUPPORTED, "%s", strerror(errno));
-    *left = (data[0].permitted | (uint64_t)data[1].permitted << 32) & keep;
+    had = data[0].permitted | (uint64_t)data[1].permitted << 32;
+    *left = had & keep;
+    if (*left == had && !data[0].inheritable && !data[1].inheritable)
+        return ERR_OK; /* not everybody may call the next one */
     for (unsigned i = 0; i < 2; i++) {
         data[i].permitted = (uint32_t)(*left >> 32 * i);
         data[i].effective &= data[i].permitted;

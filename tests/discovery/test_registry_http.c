@@ -15,6 +15,7 @@
 static struct world {
     struct loop loop;
     struct registry registry;
+    struct registry_environment environment;
     struct registry_http http;
     struct registry_call call;
     struct fake_app apps[2];
@@ -44,6 +45,7 @@ static int test_setup(void **state)
     world = (struct world){.call = {.answered = on_answered}};
     assert_int_equal(loop_open(&world.loop, 0), ERR_OK);
     world.registry.loop = &world.loop;
+    world.registry.environment = &world.environment;
     fake_app_open(&world.apps[0], &world.loop, NULL);
     fake_app_open(&world.apps[1], &world.loop, NULL);
     return 0;
@@ -190,6 +192,13 @@ TEST(a_token_that_is_refused_is_named)
                  "403 not allowed (registry.token, token_file, or the URL's user)");
 }
 
+TEST(one_that_comes_back_is_not_shown)
+{
+    world.environment.token = "s3cr3t";
+    assert_means(ANSWER("403 No", "", "9\r\n\r\nno s3cr3t"), ERR_DENIED,
+                 "403 (it repeats our credentials) (registry.token");
+}
+
 TEST(nothing_there_is_not_found)
 {
     assert_means(ANSWER("404 No", "", "0\r\n\r\n"), ERR_NOT_FOUND, ": 404");
@@ -306,7 +315,8 @@ TESTS(RUN_WITH(the_first_that_is_well_is_asked),
       RUN_WITH(who_cannot_be_reached_is_passed_over),
       RUN_WITH(each_is_asked_once_and_then_it_has_failed),
       RUN_WITH(what_belongs_to_one_is_asked_of_that_one),
-      RUN_WITH(a_token_that_is_refused_is_named), RUN_WITH(nothing_there_is_not_found),
+      RUN_WITH(a_token_that_is_refused_is_named),
+      RUN_WITH(one_that_comes_back_is_not_shown), RUN_WITH(nothing_there_is_not_found),
       RUN_WITH(too_many_requests_are_a_server_that_is_not_well),
       RUN_WITH(any_other_refusal_is_not_supported),
       RUN_WITH(a_redirect_is_no_success_and_says_where_to),

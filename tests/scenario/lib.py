@@ -461,10 +461,10 @@ class Sidecar:
     def post(self, target, *fields, body=b"hello", **more):
         return self.request(target, "POST", *fields, body=body, **more)
 
-    def admin(self, target, method="GET"):
+    def admin(self, target, method="GET", headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=PATIENCE)
         with contextlib.closing(connection):
-            connection.request(method, target)
+            connection.request(method, target, headers=headers or {})
             answer = connection.getresponse()
             return answer.status, answer.read()
 
