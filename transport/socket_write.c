@@ -167,7 +167,8 @@ static ssize_t send_slices(int fd, const struct slice *slices, unsigned count,
     if (size > TOGETHER)
         return writev(fd, (const struct iovec *)(const void *)slices, (int)count);
     for (unsigned i = 0; i < count; i++) {
-        memcpy(at, slices[i].base, slices[i].size);
+        if (slices[i].size > 0)
+            memcpy(at, slices[i].base, slices[i].size);
         at += slices[i].size;
     }
     return send(fd, together, size, MSG_DONTWAIT | MSG_NOSIGNAL);
