@@ -63,6 +63,7 @@ struct source {
     bool watching;
     bool heard;      /* since it was watched first */
     bool failing;    /* until the next word */
+    bool cut;        /* memory ran out while it spoke: it is asked for all again */
     bool impossible; /* this registry can never know such a service */
     enum doubt doubt;
     enum authority authority;

@@ -53,7 +53,7 @@ bool source_has_spoken(const struct source *s)
 
 bool source_has_answered(const struct source *s)
 {
-    return (s->heard && !s->failing) || s->impossible || !s->member;
+    return (s->heard && !s->failing && !s->cut) || s->impossible || !s->member;
 }
 
 bool source_is_suspect(const struct source *s)
@@ -107,12 +107,21 @@ void source_failed(struct source *s, enum err e, const struct why *why)
     service_touch(s->service);
 }
 
+/* As after a failure, but for one that was ours. */
+static void start_over(struct source *s)
+{
+    unwatch(s);
+    keep_all(s);
+    s->failing = true;
+}
+
 void source_watch(struct source *s)
 {
     struct registry *r = s->member->registry;
     enum err e = r->ops->watch(r, &s->watch);
 
     s->watching = !e;
+    s->cut = false;
     s->member->asked = true;
     if (e)
         source_failed(s, e, NULL);
@@ -124,7 +133,7 @@ void source_orphan(struct source *s)
     keep_all(s);
     s->live.source = NULL;
     s->member = NULL;
-    s->failing = false;
+    s->failing = s->cut = false;
     timer_stop(&s->timer, clock_of(s));
     end_doubt_later(s);
 }
@@ -133,6 +142,8 @@ static void on_timer(struct timer *t)
 {
     struct source *s = container_of(t, struct source, timer);
 
+    if (s->cut)
+        start_over(s);
     if (s->failing) {
         source_watch(s);
         return;
@@ -171,15 +182,29 @@ static void drop_returned(struct source *s)
         instance_set_remove(&s->kept, instance_held(at)->id);
 }
 
+/* Memory ran out. Who tells only of changes will not say this one again: it is asked for all. */
+static void note_cut(struct source *s, enum err e)
+{
+    log_warn("registry.list_cut", "service=%s registry=%s reason=\"%s\"",
+             s->service->name, member_url(s->member), err_text(e));
+    s->cut = true;
+}
+
+static void watch_again_if_cut(struct source *s)
+{
+    if (s->cut)
+        retry_later(s);
+}
+
 static void take(struct source *s, const struct instance *instances, uint32_t count,
                  struct instance_set *leavers)
 {
     bool ignored = false;
     enum err e = instance_set_replace(&s->live, instances, count, leavers, &ignored);
 
+    s->cut = false;
     if (e)
-        log_warn("registry.list_cut", "service=%s registry=%s reason=\"%s\"",
-                 s->service->name, member_url(s->member), err_text(e));
+        note_cut(s, e);
 }
 
 static void doubt(struct source *s, enum doubt reason, const struct instance *instances,
@@ -232,6 +257,7 @@ void source_deliver(struct source *s, const struct instance *instances, uint32_t
     }
     drop_returned(s);
     end_doubt_later(s);
+    watch_again_if_cut(s);
     service_touch(s->service);
 }
 
@@ -244,11 +270,11 @@ void source_add(struct source *s, const struct instance *i)
     s->authority = LIST_CONFIRMED;
     e = instance_set_put(&s->live, i, &ignored);
     if (e)
-        log_warn("registry.list_cut", "service=%s registry=%s reason=\"%s\"",
-                 s->service->name, member_url(s->member), err_text(e));
+        note_cut(s, e);
     else
         instance_set_remove(&s->kept, i->id);
     end_doubt_later(s);
+    watch_again_if_cut(s);
     service_touch(s->service);
 }
 

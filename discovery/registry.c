@@ -101,6 +101,8 @@ static enum err start(struct registry *r, struct slice url, struct why *w)
         e = registry_options(r, w);
     if (!e)
         e = r->ops->open(r, w);
+    if (e && w && !w->text[0])
+        why(w, e, "%s", err_text(e));
     if (e)
         why_in(w, "registry %s", r->url.text);
     return e;

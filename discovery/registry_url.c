@@ -108,7 +108,7 @@ static enum err write_text(struct registry_url *u)
     struct text t;
     enum err e;
 
-    text_init(&t, sizeof u->text - 1);
+    text_init(&t, 4 * sizeof u->text); /* what is too long is another matter */
     text_add(&t, u->scheme);
     if (u->is_tls)
         text_add(&t, SLICE("+tls"));
@@ -118,7 +118,7 @@ static enum err write_text(struct registry_url *u)
         add_authority(&t, u);
     text_add(&t, u->path);
     add_query(&t, u->query);
-    e = t.failed || t.size >= sizeof u->text ? ERR_TOO_LARGE : ERR_OK;
+    e = t.failed ? ERR_NO_MEMORY : t.size >= sizeof u->text ? ERR_BAD_VALUE : ERR_OK;
     if (!e && t.size)
         memcpy(u->text, t.base, t.size + 1);
     text_fini(&t);
@@ -159,7 +159,8 @@ enum err registry_url_parse(struct registry_url *u, struct slice text, struct wh
     if (e)
         return e;
     parse_rest(u, rest.size && rest.base[0] == ':' ? slice_after(rest, 1) : rest);
-    if (write_text(u))
-        return why(w, ERR_BAD_VALUE, "a registry URL is too long");
-    return ERR_OK;
+    e = write_text(u);
+    if (e == ERR_BAD_VALUE)
+        return why(w, e, "a registry URL is too long");
+    return e ? why(w, e, "%s", err_text(e)) : ERR_OK;
 }

@@ -194,16 +194,20 @@ int control_run(struct settings *settings, struct settings_input *input)
 {
     struct control c;
     struct why why_text;
+    enum err e;
 
     why_init(&why_text);
     signal(SIGPIPE, SIG_IGN);
-    if (init(&c, settings, input)) {
-        fprintf(stderr, "csidecar: could not make an event loop\n");
+    e = init(&c, settings, input);
+    if (e) {
+        fprintf(stderr, "csidecar: could not make an event loop: %s\n", err_text(e));
         settings_unref(settings);
         return 125;
     }
-    if (assemble(&c, &why_text)) {
-        control_give_up(&c, why_text.text, c.exit_code ? c.exit_code : 125);
+    e = assemble(&c, &why_text);
+    if (e) {
+        control_give_up(&c, why_text.text[0] ? why_text.text : err_text(e),
+                        c.exit_code ? c.exit_code : 125);
     } else {
         say_where(&c);
         welcome_print(&c);

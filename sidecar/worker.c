@@ -217,7 +217,7 @@ enum err worker_open(struct worker *w, unsigned number, unsigned workers,
     timer_init(&w->sweep, on_sweep);
     e = loop_open(&w->loop, 0);
     if (e)
-        return why(why_text, e, "could not make an event loop");
+        return why(why_text, e, "could not make an event loop: %s", err_text(e));
     access_log_init(&w->access_log, &w->loop.clock);
     w->settings = settings_ref(settings);
     configure_log(w);

@@ -261,14 +261,15 @@ static void deliver_failed(struct letter *letter, void *owner)
     free(l);
 }
 
-void worker_post_want(struct worker *w, const char *service)
+enum err worker_post_want(struct worker *w, const char *service)
 {
     struct worker_letter *l = letter_home(w, deliver_want);
 
     if (!l)
-        return;
+        return ERR_NO_MEMORY;
     keep_text(l->service, sizeof(l->service), slice_of(service));
     mailbox_post(w->control, &l->letter);
+    return ERR_OK;
 }
 
 void worker_post_ejected(struct worker *w, const char *service, const char *instance)

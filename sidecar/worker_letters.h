@@ -5,7 +5,8 @@
 #include "sidecar/worker.h"
 
 /* From the worker to the control loop. Without memory nothing is sent: wants are repeated, ejections local. */
-void worker_post_want(struct worker *w, const char *service);
+/* ERR_NO_MEMORY: it was not asked. */
+enum err worker_post_want(struct worker *w, const char *service);
 void worker_post_ejected(struct worker *w, const char *service, const char *instance);
 /* It could not begin to accept. */
 void worker_post_failed(struct worker *w, const char *reason);

@@ -6,6 +6,8 @@
 enum {
     FORGET_MS = 60 * 1000, /* a service without instances that nobody asks for */
     WANT_AGAIN_MS = 20 * 1000,
+    WANT_FIRST_MS =
+        1000, /* as long as nothing was heard: the question or its answer may be lost */
     UNLISTED_LIMIT = 4096, /* names without instances, at once */
     LOOKS = 64,            /* for one that is not in use, where all places are taken */
 };
@@ -13,11 +15,12 @@ enum {
 static void want(struct worker *w, struct service *s)
 {
     uint64_t now = loop_now(&w->loop);
+    uint64_t again_ms = s->list ? WANT_AGAIN_MS : WANT_FIRST_MS;
 
-    if (s->asked_ms && now - s->asked_ms < WANT_AGAIN_MS)
+    if (s->asked_ms && now - s->asked_ms < again_ms)
         return;
-    s->asked_ms = now;
-    worker_post_want(w, s->name);
+    if (!worker_post_want(w, s->name))
+        s->asked_ms = now;
 }
 
 static void on_ejection(struct service *s, const struct upstream *u)
