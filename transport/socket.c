@@ -26,8 +26,15 @@ enum err socket_error(struct socket *s, int status)
     return status == UV_ECONNRESET || status == UV_EPIPE ? ERR_RESET : ERR_IO;
 }
 
+size_t socket_waiting(const struct socket *s)
+{
+    return s->request && !s->connecting ? queue_size(&s->request->queue) : 0;
+}
+
 void socket_drop_request(struct socket *s)
 {
+    if (socket_waiting(s) > 0)
+        queue_clear(&s->request->queue, &s->loop->chunks);
     free(s->request);
     s->request = NULL;
 }
@@ -109,7 +116,6 @@ static void on_closed(uv_handle_t *handle)
 
     loop_touch(s->loop);
     socket_drop_request(s);
-    queue_clear(&s->queue, &s->loop->chunks);
     if (s->stream.events->closed)
         s->stream.events->closed(&s->stream);
 }
@@ -189,6 +195,7 @@ static bool connected_to_itself(const struct socket *s, const struct address *to
 static void on_connected(uv_connect_t *connect, int status)
 {
     struct socket *s = socket_of_handle((uv_handle_t *)connect->handle);
+    void (*connected)(struct socket * s, enum err e) = s->request->connected;
     enum err e = status < 0 ? connect_error(s, status) : ERR_OK;
 
     loop_touch(s->loop);
@@ -199,7 +206,7 @@ static void on_connected(uv_connect_t *connect, int status)
     socket_drop_request(s);
     if (!e)
         start_reading(s);
-    s->connected(s, e);
+    connected(s, e);
 }
 
 static int start_connecting(struct socket *s, const struct address *to)
@@ -229,11 +236,11 @@ enum err socket_connect(struct socket *s, const struct address *to,
 {
     int status;
 
-    s->connected = connected;
     s->request = calloc(1, sizeof(*s->request));
     if (!s->request)
         return ERR_NO_MEMORY;
     s->request->to = *to;
+    s->request->connected = connected;
     status = start_connecting(s, to);
     if (status == 0)
         return ERR_LATER;
@@ -273,7 +280,7 @@ size_t socket_unsent(const struct socket *s)
 
     if (ioctl(socket_fd(s), SIOCOUTQ, &kernel) < 0)
         kernel = 0;
-    return queue_size(&s->queue) + (size_t)kernel;
+    return socket_waiting(s) + (size_t)kernel;
 }
 
 static enum err name_of(const struct socket *s, struct address *a,

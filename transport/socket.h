@@ -28,9 +28,7 @@ struct socket {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } handle;
-    struct queue queue;
     struct socket_request *request; /* while connecting, or bytes are queued */
-    void (*connected)(struct socket *s, enum err e);
     int error; /* the negative errno of what failed last, for people; 0: nothing did */
     bool open; /* the handle was initialised */
     bool connecting; /* or not yet: nothing can be written */

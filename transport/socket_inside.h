@@ -4,13 +4,20 @@
 
 #include "transport/socket.h"
 
+/* What a socket needs only while it waits, be it to be connected or to be written to: most wait for neither. */
 struct socket_request {
     union {
-        uv_connect_t connect;
-        uv_write_t write;
+        struct {
+            uv_connect_t connect;
+            struct address to;
+            void (*connected)(struct socket *s, enum err e);
+        };
+        struct {
+            uv_write_t write;
+            size_t size; /* what it took from the queue */
+            struct queue queue;
+        };
     };
-    size_t size;       /* of the write: what it took from the queue */
-    struct address to; /* of the connect */
 };
 
 static inline struct socket *socket_of(const struct stream *s)
@@ -29,7 +36,10 @@ int socket_fd(const struct socket *s);
 enum err socket_error(struct socket *s, int status);
 /* `ended`, unless it came already or the socket is closing. */
 void socket_end(struct socket *s, enum err e);
+/* With what is queued. */
 void socket_drop_request(struct socket *s);
+/* Bytes that the kernel refused. */
+size_t socket_waiting(const struct socket *s);
 
 /* Of the vtable. */
 enum err socket_writev(struct stream *stream, const struct slice *slices, unsigned count,

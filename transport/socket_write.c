@@ -31,7 +31,7 @@ static void on_written(uv_write_t *write, int status);
 static int send_queued(struct socket *s)
 {
     struct slice slices[WRITE_SLICES];
-    unsigned count = queue_peek(&s->queue, slices, WRITE_SLICES);
+    unsigned count = queue_peek(&s->request->queue, slices, WRITE_SLICES);
 
     s->request->size = 0;
     for (unsigned i = 0; i < count; i++)
@@ -49,7 +49,7 @@ static void all_sent(struct socket *s)
 
 static void tell_drained(struct socket *s)
 {
-    if (!s->above_high || queue_size(&s->queue) > STREAM_LOW_WATER)
+    if (!s->above_high || socket_waiting(s) > STREAM_LOW_WATER)
         return;
     s->above_high = false;
     if (s->stream.events->drained)
@@ -64,7 +64,6 @@ static void write_failed(struct socket *s, int status)
 
     s->broken = true;
     socket_drop_request(s);
-    queue_clear(&s->queue, &s->loop->chunks);
     if (s->ended)
         tell_drained(s);
     else
@@ -75,10 +74,12 @@ static void write_failed(struct socket *s, int status)
  * may leave. */
 static int send_more(struct socket *s)
 {
-    queue_consume(&s->queue, &s->loop->chunks, s->request->size);
+    struct queue *queue = &s->request->queue;
+
+    queue_consume(queue, &s->loop->chunks, s->request->size);
     if (s->broken)
-        queue_clear(&s->queue, &s->loop->chunks);
-    if (queue_size(&s->queue) > 0)
+        queue_clear(queue, &s->loop->chunks);
+    if (queue_size(queue) > 0)
         return send_queued(s);
     all_sent(s);
     return 0;
@@ -104,7 +105,7 @@ static enum err queue_slices(struct socket *s, const struct slice *slices, unsig
 {
     for (unsigned i = 0; i < count; i++) {
         struct slice rest = slice_after(slices[i], skip);
-        enum err e = queue_append(&s->queue, &s->loop->chunks, rest);
+        enum err e = queue_append(&s->request->queue, &s->loop->chunks, rest);
 
         if (e)
             return e;
@@ -125,7 +126,7 @@ static enum err socket_queue(struct socket *s, const struct slice *slices, unsig
     e = s->request ? queue_slices(s, slices, count, skip) : ERR_NO_MEMORY;
     if (e)
         s->broken = true;
-    if (queue_size(&s->queue) >= STREAM_HIGH_WATER)
+    if (socket_waiting(s) >= STREAM_HIGH_WATER)
         s->above_high = true;
     return e;
 }
@@ -197,7 +198,7 @@ static enum err socket_write(struct socket *s, const struct slice *slices, unsig
 
     if (size == 0)
         return ERR_OK;
-    if (queue_size(&s->queue) > 0)
+    if (socket_waiting(s) > 0)
         return socket_queue(s, slices, count, 0);
     taken = write_now(s, slices, count, size);
     if (taken < 0) {
@@ -228,11 +229,11 @@ void socket_finish(struct stream *stream)
     if (s->connecting || s->closing || s->finishing)
         return;
     s->finishing = true;
-    if (queue_size(&s->queue) == 0)
+    if (socket_waiting(s) == 0)
         send_fin(s);
 }
 
 size_t socket_queued(const struct stream *stream)
 {
-    return queue_size(&socket_of(stream)->queue);
+    return socket_waiting(socket_of(stream));
 }
