@@ -7,12 +7,14 @@
 #include "sidecar/port_internal.h"
 #include "sidecar/worker.h"
 
-/* How long may a connection have been idle to be used unseen? The less another attempt is possible, the less. */
-static uint64_t trusted_ms(const struct exchange *x)
+/* A further attempt is made on a new connection: another idle one might just be closed as well. How long may one
+ * have been idle to be used unseen? The less another attempt is possible, the less. */
+static struct connection *lease_idle(const struct exchange *x, uint64_t now)
 {
     if (x->attempts > 1)
-        return 0;
-    return x->idempotent ? POOL_TRUST_MS : POOL_TRUST_LITTLE_MS;
+        return NULL;
+    return pool_lease(x->instance, now,
+                      x->idempotent ? POOL_TRUST_MS : POOL_TRUST_LITTLE_MS);
 }
 
 static enum when port_lease(struct exchange *x)
@@ -25,7 +27,7 @@ static enum when port_lease(struct exchange *x)
     size = size < sizeof(c->instance_id) ? size : sizeof(c->instance_id) - 1;
     memcpy(c->instance_id, u->id, size);
     c->instance_id[size] = '\0';
-    c->up = pool_lease(u, loop_now(&c->worker->loop), trusted_ms(x));
+    c->up = lease_idle(x, loop_now(&c->worker->loop));
     if (c->up) {
         c->up->call = c;
         x->service->stats.reuses++;

@@ -199,7 +199,7 @@ def retry_storm(d):
         proxy.set("pass")
         eventually(s.is_well, "a call")
         attempts, requests = s.metric("csidecar_attempts_total"), s.metric("csidecar_requests_total")
-    d.only(calls, "200", "502 upstream_reset", "502 connect_failed", "504 deadline")
+    d.only(calls, "200", "502 upstream_reset", "502 connect_failed", "502 stale_connection")
     d.note("%d calls, %d attempts" % (requests, attempts))
     assert attempts <= 1.2 * requests + 10, (attempts, requests)
 
@@ -229,7 +229,7 @@ def race(d, how):
         calls.stop()
     failed = {key: n for key, n in calls.by_method.items() if key[1] != "200"}
     assert not [key for key in failed if key[0] != "POST"], failed
-    assert not {what for _, what in failed} - {"502 upstream_reset"}, failed
+    assert not {what for _, what in failed} - {"502 upstream_reset"}, failed  # it can't be known whether it was done
     seen = one.seen()
     assert seen["twice"] == [], "POSTs that came twice: %s" % seen["twice"][:5]
     d.note("%d of %d POSTs told they may not have been done" % (sum(failed.values()), seen["POST"]))

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from .lib import Client
+from .lib import Client, close, eventually, ok
 
 CLIENTS, CALLS = 8, 120
 METHODS = ("GET", "PUT", "POST", "DELETE")
@@ -99,3 +99,22 @@ def test_calls_on_connections_that_are_just_being_closed(impatient, sidecar, res
     assert len(failed) < len(results) / 20, failed
     assert [t for t, times in server.seen.items() if times > 1 and t.startswith("/POST")] == []
     assert [r for r in results if r[2] == 200 and not server.seen[r[1]]] == []
+
+
+def good_for_one(peer, request):
+    """Closes when the connection is used again, and then says nothing."""
+    if getattr(peer, "used", False):
+        return close(peer, request)
+    peer.used = True
+    peer.send(ok("ok"))
+
+
+def test_a_further_attempt_does_not_meet_the_next_stale_connection(upstream, sidecar):
+    gate = threading.Event()
+    up = upstream(lambda peer, request: (gate.wait(10), good_for_one(peer, request)))
+    s = sidecar(users=up)
+    clients = [Client(s.address).request("/users/x") for _ in range(8)]
+    eventually(lambda: len(up.requests) == 8, "eight connections")
+    gate.set()
+    assert [c.response().status for c in clients] == [200] * 8
+    assert [s.get("/users/x")["csidecar-attempts"] for _ in range(2)] == ["2", "2"]
