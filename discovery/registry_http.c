@@ -3,7 +3,7 @@
 #include "discovery/registry_options.h"
 #include "sidecar/core/utf8.h"
 
-enum { WORDS_SHOWN = 160 };
+enum { ANSWER_SHOWN = 2048, WORDS_SHOWN = 160 };
 
 /* --- servers --- */
 
@@ -94,28 +94,24 @@ static int words_of(struct slice body)
     return (int)size;
 }
 
-static struct slice to_show(const struct registry_call *c, struct slice words)
-{
-    if (!words.size || !registry_gives_away(c->servers->registry, words))
-        return words;
-    return SLICE("(it repeats our credentials)");
-}
-
 static void say(struct registry_call *c, enum err e)
 {
     const struct slice name = c->servers->servers.list[c->server].name;
-    struct slice body = to_show(c, slice_trim(text_slice(&c->http.body_in)));
-    struct slice to = to_show(c, http_call_field(&c->http, SLICE("Location")));
+    char shown[ANSWER_SHOWN];
+    bool is_redirect = c->http.status < 400 && e == ERR_BAD_RESPONSE;
+    struct slice words = is_redirect ? http_call_field(&c->http, SLICE("Location"))
+                                     : slice_trim(text_slice(&c->http.body_in));
 
     if (!c->http.status || e == ERR_CANCELLED)
         return; /* http_call said it, or nobody asks */
-    if (c->http.status < 400 && e == ERR_BAD_RESPONSE) {
+    words = registry_hide(c->servers->registry, words, shown, sizeof(shown));
+    if (is_redirect) {
         why(&c->http.why, e, "%.*s: a redirect, %u to %.*s", (int)name.size, name.base,
-            c->http.status, words_of(to), to.base ? to.base : "");
+            c->http.status, words_of(words), words.base);
         return;
     }
     why(&c->http.why, e, "%.*s: %u %.*s%s", (int)name.size, name.base, c->http.status,
-        words_of(body), body.base ? body.base : "",
+        words_of(words), words.base,
         e == ERR_DENIED ? " (registry.token, token_file, or the URL's user)" : "");
 }
 

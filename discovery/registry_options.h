@@ -8,8 +8,10 @@
  * §2.1). Some options any registry has, and the frame reads them: `use` (both, resolve, register), and `ca_file`,
  * `cert_file`, `key_file`, `server_name` in place of those of registry.tls. */
 enum err registry_options(struct registry *r, struct why *w);
-/* Do a server's words hold a secret of the URL or the environment, plain or as HTTP Basic has it? */
-bool registry_gives_away(const struct registry *r, struct slice words);
+/* A server's words as they may be shown: with "***" for a secret of the URL or the environment, plain or as HTTP Basic
+ * has it. In `out`, and cut to its size. */
+struct slice registry_hide(const struct registry *r, struct slice words, char *out,
+                           size_t size);
 /* The value of one option, decoded; false: not there. `out`: as large as a URL may be. */
 bool registry_option(const struct registry_url *u, const char *key,
                      char out[sizeof((struct registry_url *)0)->storage]);

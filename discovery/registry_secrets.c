@@ -6,37 +6,59 @@
 
 enum { SHORTEST = 4 }; /* less is found anywhere, and no secret */
 
-static bool has(struct slice words, struct slice secret)
+#define STARS SLICE("***")
+
+/* In place: what it is replaced by is shorter. */
+static void hide(struct slice *words, char *base, struct slice secret)
 {
-    return secret.size >= SHORTEST && words.size &&
-           memmem(words.base, words.size, secret.base, secret.size);
+    char *at;
+
+    if (secret.size < SHORTEST)
+        return;
+    while ((at = memmem(base, words->size, secret.base, secret.size))) {
+        char *behind = at + secret.size;
+
+        memcpy(at, STARS.base, STARS.size);
+        memmove(at + STARS.size, behind, (size_t)(base + words->size - behind));
+        words->size -= secret.size - STARS.size;
+    }
 }
 
-/* As it goes over the wire (RFC 7617). No memory: it may be there. */
-static bool has_basic(struct slice words, const struct registry_url *u)
+/* As it goes over the wire (RFC 7617). No memory: better nothing is shown. */
+static void hide_basic(struct slice *words, char *base, const struct registry_url *u)
 {
     struct text plain = {.limit = sizeof(u->storage)};
     struct text coded = {.limit = 2 * sizeof(u->storage)};
-    bool found;
 
     text_add(&plain, u->user);
     text_add(&plain, SLICE(":"));
     text_add(&plain, u->password);
     base64_encode(&coded, text_slice(&plain));
-    found = plain.failed || coded.failed || has(words, text_slice(&coded));
+    if (plain.failed || coded.failed)
+        words->size = 0;
+    else
+        hide(words, base, text_slice(&coded));
     text_fini(&plain);
     text_fini(&coded);
-    return found;
 }
 
-bool registry_gives_away(const struct registry *r, struct slice words)
+struct slice registry_hide(const struct registry *r, struct slice words, char *out,
+                           size_t size)
 {
     static const char *const options[] = {"token", "password", "secret", "key"};
     char value[sizeof(r->url.storage)];
 
+    words = slice_first(words, words.size < size ? words.size : size);
+    if (!words.size)
+        return SLICE("");
+    memcpy(out, words.base, words.size);
+    words.base = out;
+    hide(&words, out, r->url.password);
+    hide(&words, out, slice_of(r->environment->token));
+    if (r->url.password.size)
+        hide_basic(&words, out, &r->url);
     for (unsigned i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-        if (registry_option(&r->url, options[i], value) && has(words, slice_of(value)))
-            return true;
-    return has(words, slice_of(r->environment->token)) || has(words, r->url.password) ||
-           (r->url.password.size && has_basic(words, &r->url));
+        if (registry_option(&r->url, options[i], value))
+            hide(&words, out, slice_of(value));
+    return words;
 }

@@ -11,7 +11,8 @@ void control_warn(const struct settings *s)
 {
     if (s->is_open_config)
         log_warn("config.open",
-                 "file=%s reason=\"secrets stand in it, and every user of this host can "
+                 "file=%s reason=\"a token or password stands in it, and every user of "
+                 "this host can "
                  "read it: chmod o= it, or use token_file\"",
                  s->config);
 }

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -232,6 +233,16 @@ def test_tls_with_a_clients_certificate(encrypted, sidecar):
     tls = {"tls": encrypted.files("ca.pem", "client.pem", "client.key")}
     sidecar(encrypted.url, "orders", registry=tls)
     until_seen(sidecar(encrypted.url, registry=tls), "orders")
+
+
+def test_tls_in_a_strict_sandbox_that_was_closed_before(encrypted, sidecar):
+    """OpenSSL is loaded after it, and reads files beside the settings."""
+    sidecar(encrypted.url, "orders", registry={"tls": encrypted.files("ca.pem", "client.pem", "client.key")})
+    s = sidecar("static:", sandbox="strict")
+    tls = {key: str(shutil.copy2(file, s.folder)) for key, file in encrypted.files("ca.pem", "client.pem", "client.key").items()}
+    s.config.write_text(json.dumps(json.loads(s.settings) | {"registry": {"url": encrypted.url, "tls": tls}}))
+    assert s.admin("/reload", "POST")[0] == 200, s.log()
+    until_seen(s, "orders")
 
 
 def test_tls_without_a_clients_certificate_is_refused_and_says_so(encrypted, sidecar):
