@@ -101,6 +101,9 @@ void server_respond_start(struct http_request *q, unsigned status,
     text_add(&head, SLICE("\r\n"));
     connection_send(c, &head, SLICE(""));
     text_fini(&head);
+    c->streaming = true;
+    if (c->pending.size > 0 && !server_connection_is_dead(c))
+        stream_read(&c->socket.stream, true);
 }
 
 void server_upgrade(struct http_request *q, struct slice fields)

@@ -162,7 +162,7 @@ static void forget_request(struct server_connection *c)
 static void next_request(struct server_connection *c)
 {
     forget_request(c);
-    c->answered = false;
+    c->answered = c->streaming = false;
     if (c->keep_alive && !c->server->closing)
         wait_for_request(c);
     else
@@ -199,14 +199,15 @@ static void read_some(struct server_connection *c, struct slice *bytes)
         set_state(c, READING, c->server->head_ms);
 }
 
-/* What comes too early waits, and so does the client: reading stops. */
+/* What comes too early waits, and so does the client: reading stops. Not while an answer is streamed, which nothing but
+ * the client's end may ever end: he who says too much meanwhile is dropped. */
 static void keep_for_later(struct server_connection *c, struct slice bytes)
 {
     text_add(&c->pending, bytes);
     if (c->pending.failed)
         server_connection_drop(c);
     else
-        stream_read(&c->socket.stream, false);
+        stream_read(&c->socket.stream, c->streaming);
 }
 
 static bool takes_requests(const struct server_connection *c)

@@ -32,9 +32,11 @@ struct server_connection {
     bool in_handler; /* or its feeding: nothing is cleared beneath it */
     bool answered;   /* the answer is complete */
     bool keep_alive; /* as the answer's head said */
-    bool has_body;   /* of a streamed answer: not to HEAD, not of 204 */
-    bool chunked;    /* its framing */
-    bool upgraded;   /* to another protocol: no more requests */
+    bool
+        streaming; /* the answer has begun, and may go on for as long as the client is there */
+    bool has_body; /* of a streamed answer: not to HEAD, not of 204 */
+    bool chunked;  /* its framing */
+    bool upgraded; /* to another protocol: no more requests */
 };
 
 /* http_server_connection.c */

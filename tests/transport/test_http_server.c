@@ -375,6 +375,31 @@ TEST(tells_a_handler_that_its_client_is_gone)
     close_fixture();
 }
 
+TEST(tells_of_a_client_that_spoke_into_its_stream_before_it_went)
+{
+    struct peer p;
+
+    open_fixture();
+    p = streaming("GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /2");
+    loop_settle(&at.loop);
+    assert_false(at.gone);
+    peer_close(&p);
+    loop_until(&at.loop, &at.gone);
+    close_fixture();
+}
+
+TEST(drops_a_client_that_says_too_much_into_its_stream)
+{
+    struct peer p;
+
+    open_fixture();
+    p = streaming("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    send_until_full(&p);
+    loop_until(&at.loop, &at.gone);
+    peer_close(&p);
+    close_fixture();
+}
+
 TEST(an_answer_to_a_client_that_just_died_is_harmless)
 {
     struct peer p;
@@ -680,6 +705,8 @@ TESTS(RUN(an_upgraded_connection_speaks_another_protocol_until_it_is_ended),
       RUN(streams_to_http_1_0_until_it_closes),
       RUN(drops_a_client_that_does_not_take_its_stream),
       RUN(tells_a_handler_that_its_client_is_gone),
+      RUN(tells_of_a_client_that_spoke_into_its_stream_before_it_went),
+      RUN(drops_a_client_that_says_too_much_into_its_stream),
       RUN(an_answer_to_a_client_that_just_died_is_harmless),
       RUN(answers_one_that_shuts_its_side_after_asking), RUN(closes_an_idle_connection),
       RUN(turns_away_more_than_it_may_have), RUN(refuses_what_is_malformed),
