@@ -5,7 +5,6 @@ Prints a line a drill, and the table in Markdown. Ends with 1 when one did not s
 """
 
 import argparse
-import resource
 import sys
 import time
 from pathlib import Path
@@ -52,8 +51,7 @@ def main():
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--into", type=Path)
     options = parser.parse_args()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192) if hard > 0 else 8192, hard))
+    stage.want_descriptors()
     drills = [d for d in table.DRILLS if not options.words or any(w in d.name for w in options.words)]
     begin = time.monotonic()
     rows = run_all(drills, not options.small)

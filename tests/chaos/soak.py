@@ -104,14 +104,22 @@ class Soak:
         self.samples.append((time.monotonic(), self.sidecar.rss_kib(), self.sidecar.descriptors()))
 
     def load(self, seconds, into):
-        """Until then, in slices. A connection of its own load leaves none behind when it ends."""
+        """For so long, in slices. None is begun when something is wrong with the run itself."""
         length = min(SLICE_S, seconds)
         load = Load(self.sidecar.port, self.rate, length)
         try:
             for _ in range(seconds // length):
                 into.append(load.slice())
+                self.check(into)
         finally:
             load.stop()
+
+    def check(self, slices):
+        assert self.sidecar.process.poll() is None, "csidecar ended: %s" % self.d.logs()
+        assert not slices[-1]["unfinished"], slices[-1]
+        assert not self.churn.error, self.churn.error
+        if slices is self.slices and len(slices) % 30 == 0:
+            print("%d min: %d calls failed, %d KiB" % (len(slices) * SLICE_S // 60, self.failed(), self.sidecar.rss_kib()), file=sys.stderr)
 
     def run(self):
         self.load(3, [])
@@ -204,6 +212,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--into", type=Path)
     options = parser.parse_args()
+    stage.want_descriptors()
     with stage.Stage() as d:
         soak = run(d, int(os.environ.get("SOAK_SECONDS", 3600)), int(os.environ.get("SOAK_RATE", 5000)))
         text = soak.report(FLAT)

@@ -21,6 +21,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import sys
@@ -37,6 +38,7 @@ from scenario.lib import Ended, Sidecar, eventually, merge, service
 from .callers import Callers
 
 HERE = Path(__file__).resolve().parent
+DESCRIPTORS = 8192
 GROWTH_KIB = 512  # malloc's own to and fro
 # Short times, so that a drill is short.
 QUICK = {
@@ -252,6 +254,12 @@ class Stage:
 
 
 # ---- the run ----
+
+
+def want_descriptors():
+    """For this process, which has callers, proxies, and a file for each port it was given."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS), hard))
 
 
 class Row:
