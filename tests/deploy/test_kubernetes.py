@@ -119,7 +119,8 @@ def test_the_sidecar_has_no_rights(manifest):
     rights = container(manifest, "csidecar")["securityContext"]
     assert rights["readOnlyRootFilesystem"] and not rights["allowPrivilegeEscalation"]
     assert rights["capabilities"] == {"drop": ["ALL"]} and rights["runAsUser"] != 0
-    assert pod(manifest)["securityContext"]["runAsNonRoot"]
+    assert pod(manifest)["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert pod(manifest)["automountServiceAccountToken"] is False
 
 
 def test_only_the_probes_leave_the_pod(manifest):

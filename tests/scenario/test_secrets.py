@@ -20,7 +20,7 @@ URLS = [
     "nats://me:{}@%s", "nats://:{}@%s", "gossip://%s?key={}", "kubernetes+http://%s/shop?token={}",
 ]
 ADMIN = ["/", "/config", "/health", "/services", "/services/users", "/stats", "/pools", "/metrics", "/register",
-         "/explain?service=users", "/explain?service=nobody"]
+         "/explain?service=users"]
 
 
 class Secrets:
