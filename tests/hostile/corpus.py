@@ -1,7 +1,7 @@
 """All cases, in one list each way."""
 
 from . import (
-    browser, requests_chunks, requests_coding, requests_fields, requests_hops, requests_host, requests_length, requests_limits,
+    browser, requests_chunks, requests_coding, requests_fields, requests_forged, requests_hops, requests_host, requests_length, requests_limits,
     requests_line, requests_pipeline, responses_framing, responses_order, responses_syntax, slow,
 )  # fmt: skip
 
@@ -23,6 +23,7 @@ REQUESTS = unique(
     + requests_host.CASES
     + requests_line.CASES
     + requests_hops.CASES
+    + requests_forged.CASES
     + requests_limits.CASES
     + requests_pipeline.CASES
 )
