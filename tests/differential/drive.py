@@ -15,7 +15,7 @@ from tests.hostile.targets import TARGETS
 
 LANES = 48
 PATIENCE = 8.0
-SERIAL = re.compile(rb"\r\nX-Serial: (\d+)\r\n")
+SERIAL = re.compile(rb"(?i)\r\nX-Serial: (\d+)\r\n")
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 
 
