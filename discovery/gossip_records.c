@@ -66,26 +66,11 @@ bool gossip_record_is_there(const struct gossip_record *record)
            (record->is_own || !record->member || !r->events->is_down(r, record->member));
 }
 
-static size_t text_size(const char *text)
-{
-    return text ? strlen(text) : 0;
-}
-
-static size_t instance_size(const struct instance *i)
-{
-    size_t size = text_size(i->id) + text_size(i->version) + text_size(i->endpoints);
-
-    for (unsigned n = 0; n < i->metadata.count; n++)
-        size +=
-            text_size(i->metadata.items[n].key) + text_size(i->metadata.items[n].value);
-    return size;
-}
-
 static void drop_copy(struct gossip_record *record)
 {
     if (!record->copy)
         return;
-    record->service->records->bytes -= instance_size(gossip_record_instance(record));
+    record->service->records->bytes -= instance_text_size(gossip_record_instance(record));
     instance_list_unref(record->copy);
     record->copy = NULL;
 }
@@ -215,7 +200,7 @@ static enum err take_content(struct gossip_record *record, const struct gossip_w
 {
     struct gossip_records *r = record->service->records;
     struct instance_list *copy;
-    size_t size = instance_size(word->instance);
+    size_t size = instance_text_size(word->instance);
 
     if (record->copy && instance_equals(gossip_record_instance(record), word->instance))
         return ERR_OK;

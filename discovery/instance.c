@@ -182,3 +182,18 @@ bool instance_equals(const struct instance *a, const struct instance *b)
            address_equals(&a->address, &b->address) &&
            pairs_equal(&a->metadata, &b->metadata);
 }
+
+static size_t text_size(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
+size_t instance_text_size(const struct instance *i)
+{
+    size_t size = text_size(i->id) + text_size(i->version) + text_size(i->endpoints);
+
+    for (unsigned n = 0; n < i->metadata.count; n++)
+        size +=
+            text_size(i->metadata.items[n].key) + text_size(i->metadata.items[n].value);
+    return size;
+}

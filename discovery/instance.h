@@ -80,5 +80,7 @@ enum err instance_check(const struct instance *i, struct why *w);
 const char *instance_metadata(const struct instance *i, const char *key);
 /* Same content (not index)? */
 bool instance_equals(const struct instance *a, const struct instance *b);
+/* Bytes of all its texts. */
+size_t instance_text_size(const struct instance *i);
 
 #endif
