@@ -410,13 +410,15 @@ class Sidecar:
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment, cwd=self.folder
             )
         if wait:
-            eventually(self.is_listening, "the local endpoint", 10)
+            eventually(self.is_listening, "its ports", 10)
         return self
 
     def is_listening(self):
         assert self.process.poll() is None, "it ended with %s:\n%s" % (self.process.returncode, self.log())
+        ports = [self.admin_port] if str(self.admin_port) in self.settings else []
         with contextlib.suppress(OSError):
-            socket.create_connection(self.address, 1).close()
+            for address in [self.address] + [("127.0.0.1", port) for port in ports]:
+                socket.create_connection(address, 1).close()
             return True
 
     def log(self):
