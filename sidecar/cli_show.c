@@ -41,11 +41,17 @@ void show_init(struct show *s, ...)
     va_end(args);
 }
 
+/* Also of two bytes, U+0080 to U+009F: commands to a terminal (ECMA-48). */
 static void make_harmless(char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
+    for (; *text; text++) {
+        bool is_c1 = (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
+
+        if ((unsigned char)*text < ' ' || *text == 0x7f || is_c1)
             *text = '?';
+        if (is_c1 && text[1])
+            *++text = '?';
+    }
 }
 
 void show_cell(struct show *s, const char *format, ...)

@@ -100,6 +100,9 @@ TEST(an_id_that_could_break_a_head_or_a_log_is_refused)
     assert_refused(&i, "it has no id");
     i.id = "a\r\nset-cookie: x";
     assert_refused(&i, "the id has control characters");
+    i.id = "a\xc2\x9b"
+           "2J"; /* CSI in one character */
+    assert_refused(&i, "the id has control characters");
     i.id = "a\xff";
     assert_refused(&i, "the id is not UTF-8");
     i.id = "\xed\xa0\x80";

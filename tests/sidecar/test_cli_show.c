@@ -67,7 +67,10 @@ TEST(control_bytes_do_not_reach_the_terminal)
 
     show_init(&s, "A", NULL);
     show_cell(&s, "%s", "a\x1b[2J\nb\x7f");
-    assert_string_equal(print(&s), "A\na?[2J?b?\n");
+    show_cell(&s, "%s",
+              "\xc2\x9b"
+              "2J\xc3\xbc\xc2\xa0\xc2");
+    assert_string_equal(print(&s), "A\na?[2J?b?\n??2J\xc3\xbc\xc2\xa0?\n");
 }
 
 static void assert_ago(json_int_t ms, const char *text)
