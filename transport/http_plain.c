@@ -5,13 +5,6 @@
 
 enum { LANES = TEXT_LANES, VERSION = 8, STATUS_LINE = VERSION + 5 /* "HTTP/1.1 200 " */ };
 
-/* What is read yet, and where its bytes end; at least LANES of them can be read before `end`. */
-struct plain {
-    const char *at;
-    const char *end;
-    bool as_written; /* each line yet is "name: value" */
-};
-
 /* --- sixteen bytes at a time: bit i is set where byte i is none of these --- */
 
 static inline uint32_t not_visible(text_lanes x)
@@ -47,96 +40,93 @@ static inline const char *first(uint32_t (*such)(text_lanes x), const char *at,
     return found ? at + __builtin_ctz(found) : end;
 }
 
-/* --- lines --- */
+/* --- lines: what takes one returns where the next begins; NULL: it is not plain, or not all here --- */
 
-static inline bool has(const struct plain *p, ptrdiff_t size)
+static inline const char *after_line_end(const char *at, const char *end)
 {
-    return p->end - p->at >= size;
+    return end - at >= 2 && memcmp(at, "\r\n", 2) == 0 ? at + 2 : NULL;
 }
 
-static inline bool take_line_end(struct plain *p)
+static inline const char *take_version(const char *at, const char *end, unsigned *minor)
 {
-    if (!has(p, 2) || memcmp(p->at, "\r\n", 2) != 0)
-        return false;
-    p->at += 2;
-    return true;
+    if (end - at < VERSION || memcmp(at, "HTTP/1.", VERSION - 1) != 0)
+        return NULL;
+    *minor = (unsigned char)at[VERSION - 1] - '0';
+    return *minor <= 1 ? at + VERSION : NULL;
 }
 
-static inline bool take_version(struct plain *p, unsigned *minor)
+/* Nearly all have one blank in front and none behind: such a line may leave as it came. */
+static inline bool is_as_written(const char *colon, const char *value_end)
 {
-    if (!has(p, VERSION) || memcmp(p->at, "HTTP/1.", VERSION - 1) != 0)
-        return false;
-    *minor = (unsigned char)p->at[VERSION - 1] - '0';
-    p->at += VERSION;
-    return *minor <= 1;
+    return colon[1] == ' ' && colon[2] > ' ' && value_end[-1] > ' ';
 }
 
-/* Nearly all have one blank in front and none behind: they may leave as they came. */
-static inline struct slice take_value(struct plain *p, const char *colon, const char *end)
+static inline const char *take_field(const char *name, const char *end,
+                                     struct http_field *f, bool *as_written)
 {
-    const char *value = colon + 2;
+    const char *colon = first(not_in_name, name, end), *value_end, *next;
 
-    if (colon[1] == ' ' && *value > ' ' && end[-1] > ' ')
-        return slice_from(value, end - value);
-    p->as_written = false;
-    return http_value_trim(colon + 1, end);
-}
-
-static inline bool take_field(struct plain *p, struct http_field *f)
-{
-    const char *name = p->at, *colon = first(not_in_name, name, p->end), *end;
-
-    if (colon == name || colon == p->end || *colon != ':')
-        return false;
-    p->at = end = first(not_visible, colon + 1, p->end);
-    if (!take_line_end(p))
-        return false;
+    if (colon == name || colon == end || *colon != ':')
+        return NULL;
+    value_end = first(not_visible, colon + 1, end);
+    next = after_line_end(value_end, end);
+    if (!next)
+        return NULL;
     f->name = slice_from(name, colon - name);
-    f->value = take_value(p, colon, end);
+    if (is_as_written(colon, value_end)) {
+        f->value = slice_from(colon + 2, value_end - (colon + 2));
+    } else {
+        f->value = http_value_trim(colon + 1, value_end);
+        *as_written = false;
+    }
     f->id = http_field_id(f->name);
-    return true;
+    return next;
 }
 
 /* To the empty line and past it. */
-static inline bool take_fields(struct plain *p, uint64_t single,
-                               struct http_field *fields, struct http_head *h)
+static inline const char *take_fields(const char *at, const char *end, uint64_t single,
+                                      struct http_field *fields, struct http_head *h)
 {
-    const char *lines = p->at;
+    const char *lines = at;
     uint64_t present = 0;
     unsigned count = 0;
+    bool as_written = true;
 
-    while (!take_line_end(p)) {
+    while (at < end && *at != '\r') {
         struct http_field *f = &fields[count];
 
-        if (count++ == HTTP_FIELD_LIMIT || !take_field(p, f) ||
+        if (count++ == HTTP_FIELD_LIMIT || !(at = take_field(at, end, f, &as_written)) ||
             (present & single & 1ull << f->id))
-            return false;
+            return NULL;
         present |= 1ull << f->id;
     }
     h->fields = fields;
     h->count = count;
     h->present = present;
-    if (p->as_written)
-        h->lines = slice_from(lines, p->at - 2 - lines);
-    return true;
+    if (as_written)
+        h->lines = slice_from(lines, at - lines);
+    return after_line_end(at, end);
 }
 
 /* --- start lines --- */
 
 /* "GET /path HTTP/1.1" */
-static bool take_request_line(struct plain *p, struct http_head *h)
+static inline const char *take_request_line(const char *method, const char *end,
+                                            struct http_head *h)
 {
-    const char *method = p->at, *target = memchr(method, ' ', LANES);
+    const char *target = memchr(method, ' ', LANES), *at;
 
     if (!target || *++target != '/')
-        return false;
+        return NULL;
     h->method_text = slice_from(method, target - 1 - method);
     h->method = http_method(h->method_text);
-    p->at = first(not_in_target, target, p->end);
-    h->target = slice_from(target, p->at - target);
-    return h->method != METHOD_OTHER && h->method != METHOD_CONNECT &&
-           h->target.size <= HTTP_TARGET_LIMIT && has(p, 1) && *p->at++ == ' ' &&
-           take_version(p, &h->minor) && take_line_end(p);
+    at = first(not_in_target, target, end);
+    h->target = slice_from(target, at - target);
+    if (h->method == METHOD_OTHER || h->method == METHOD_CONNECT ||
+        h->target.size > HTTP_TARGET_LIMIT || at == end || *at != ' ' ||
+        !(at = take_version(at + 1, end, &h->minor)))
+        return NULL;
+    return after_line_end(at, end);
 }
 
 static inline bool is_digit(char c)
@@ -145,46 +135,44 @@ static inline bool is_digit(char c)
 }
 
 /* "HTTP/1.1 200 OK": the reason may be empty, the space before it may not be missing. */
-static bool take_status_line(struct plain *p, struct http_head *h)
+static inline const char *take_status_line(const char *text, const char *end,
+                                           struct http_head *h)
 {
-    const char *text = p->at, *digits = text + VERSION + 1;
+    const char *digits = text + VERSION + 1, *reason = text + STATUS_LINE, *reason_end;
 
-    if (!take_version(p, &h->minor) || !has(p, STATUS_LINE - VERSION) ||
+    if (!take_version(text, end, &h->minor) || end - text < STATUS_LINE ||
         text[VERSION] != ' ' || digits[0] < '1' || !is_digit(digits[0]) ||
-        !is_digit(digits[1]) || !is_digit(digits[2]) || text[STATUS_LINE - 1] != ' ')
-        return false;
+        !is_digit(digits[1]) || !is_digit(digits[2]) || reason[-1] != ' ')
+        return NULL;
     h->status =
         (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (unsigned)(digits[2] - '0');
-    p->at = first(not_visible, text + STATUS_LINE, p->end);
-    h->reason = slice_from(text + STATUS_LINE, p->at - (text + STATUS_LINE));
-    return take_line_end(p);
+    reason_end = first(not_visible, reason, end);
+    h->reason = slice_from(reason, reason_end - reason);
+    return after_line_end(reason_end, end);
 }
 
 /* --- heads --- */
 
-static struct plain begin(struct slice bytes)
-{
-    return (struct plain){bytes.base, bytes.base + bytes.size, true};
-}
-
 size_t http_plain_request(struct slice bytes, struct http_field *fields,
                           struct http_head *h)
 {
-    struct plain p = begin(bytes);
+    const char *end = bytes.base + bytes.size, *at = NULL;
 
-    return bytes.size > LANES && take_request_line(&p, h) &&
-                   take_fields(&p, HTTP_SINGLE_IN_REQUESTS, fields, h)
-               ? (size_t)(p.at - bytes.base)
-               : 0;
+    if (bytes.size > LANES)
+        at = take_request_line(bytes.base, end, h);
+    if (at)
+        at = take_fields(at, end, HTTP_SINGLE_IN_REQUESTS, fields, h);
+    return at ? (size_t)(at - bytes.base) : 0;
 }
 
 size_t http_plain_response(struct slice bytes, struct http_field *fields,
                            struct http_head *h)
 {
-    struct plain p = begin(bytes);
+    const char *end = bytes.base + bytes.size, *at = NULL;
 
-    return bytes.size > LANES && take_status_line(&p, h) &&
-                   take_fields(&p, HTTP_SINGLE_IN_RESPONSES, fields, h)
-               ? (size_t)(p.at - bytes.base)
-               : 0;
+    if (bytes.size > LANES)
+        at = take_status_line(bytes.base, end, h);
+    if (at)
+        at = take_fields(at, end, HTTP_SINGLE_IN_RESPONSES, fields, h);
+    return at ? (size_t)(at - bytes.base) : 0;
 }
