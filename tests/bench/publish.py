@@ -12,6 +12,8 @@ BEGIN, END = "<!-- figures: written by bench.py publish -->\n", "<!-- end of fig
 def publish(run):
     before, rest = PAGE.read_text().split(BEGIN)
     _, after = rest.split(END)
-    PAGE.write_text(before + BEGIN + "\n" + report.report(run) + "\n" + END + after)
+    picture = "![CPU time of one request](%s)\n" % PICTURE.name
+    made = "`%s`, %s, Linux %s.\n" % (run["command"], run["when"], run["kernel"])
+    PAGE.write_text("\n".join([before + BEGIN, made, picture, report.report(run), END]) + after)
     PICTURE.write_text(chart.chart(run))
     print("wrote %s and %s" % (PAGE.relative_to(ROOT), PICTURE.relative_to(ROOT)))
