@@ -6,7 +6,7 @@ what they saw:
     refused             nobody listened
     reset               the connection ended after the request was sent, before an answer
     cut                 the connection ended in the body, so that everybody can see it
-    wrong               another body than the upstream's
+    wrong               another answer than the upstream's, and none of csidecar's own
     no answer           within PATIENCE_S
 """
 
@@ -94,10 +94,13 @@ class Caller:
             return "cut"
         if field(head, "connection").lower() == "close":
             self.close()
-        status = head.split(b" ", 2)[1].decode()
-        if status == "200":
-            return "200" if body == BODY else "wrong"
-        return (status + " " + field(head, "csidecar-error")).strip()
+        status, error = head.split(b" ", 2)[1].decode(), field(head, "csidecar-error")
+        if error:
+            return status + " " + error
+        if status == "200" and body == BODY:
+            return status
+        self.close()  # who knows what follows
+        return "wrong"
 
 
 class Callers:

@@ -73,32 +73,32 @@ def registry_away_at_start(d):
 
 @drill("registry away (nobody listens)", "no call fails; all are registered again")
 def registry_away(d):
-    endure(d, "refuse", d.size(2 * TTL_S, 60))
+    endure(d, "refuse", d.size(2 * TTL_S, 30))
 
 
 @drill("registry flaps, up and down in turns", "no call fails; no connections pile up")
 def registry_flaps(d):
-    endure(d, "flap", d.size(6, 60), period=1)
+    endure(d, "flap", d.size(6, 30), period=1)
 
 
 @drill("registry accepts and says nothing", "no call fails; all are registered again")
 def registry_silent(d):
-    endure(d, "silent", d.size(2 * TTL_S, 60))
+    endure(d, "silent", d.size(2 * TTL_S, 30))
 
 
 @drill("registry half-open: bytes vanish", "no call fails; all are registered again")
 def registry_half_open(d):
-    endure(d, "half_open", d.size(2 * TTL_S, 60))
+    endure(d, "half_open", d.size(2 * TTL_S, 30))
 
 
 @drill("registry lies: garbage for answers", "no call fails; all are registered again")
 def registry_garbage(d):
-    endure(d, "garbage", d.size(2 * TTL_S, 60))
+    endure(d, "garbage", d.size(2 * TTL_S, 30))
 
 
 @drill("registry lies: heads without end", "no call fails; bounded memory; all are registered again")
 def registry_endless(d):
-    endure(d, "endless", d.size(2 * TTL_S, 60))
+    endure(d, "endless", d.size(2 * TTL_S, 30))
 
 
 @drill("registry lost everything in a restart", "no call fails; all are registered again")

@@ -172,7 +172,7 @@ def trickled(d):
     s = d.sidecar(users=[proxy.address])
     with d.calling(s) as calls:
         proxy.set("trickle", seconds=0.0002)
-        calls.more(d.size(30, 300))
+        calls.more(d.size(30, 100))
         proxy.set("pass")
     d.only(calls, "200")
     d.note("slowest call %.2f s" % calls.slowest)
