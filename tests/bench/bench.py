@@ -16,6 +16,7 @@ What was measured is kept in build/bench/run.json (-o): each part replaces what 
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -155,6 +156,7 @@ def read_options():
 
 def main():
     o = read_options()
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))  # what was started must not be left running
     build()
     if o.command not in ("build", "report", "publish"):
         keep_binary()
