@@ -178,17 +178,31 @@ static void add_own_folder(struct sandbox_places *p, enum sandbox_mode mode,
         add_folder_of(p, path, rights);
 }
 
+/* The folder of a "local:/folder"; false: it is another registry, or the runtime folder. */
+static bool local_folder(const char *text, char out[PATH_MAX])
+{
+    struct registry_url url;
+
+    return !registry_url_parse(&url, slice_of(text), NULL) &&
+           slice_is(url.scheme, "local") && url.path.size > 0 &&
+           snprintf(out, PATH_MAX, "%.*s", (int)url.path.size, url.path.base) < PATH_MAX;
+}
+
 /* Where it can't be had it isn't needed yet; who needs it later says so. */
 void sandbox_make_folders(const struct settings *settings)
 {
     struct memory memory = {0};
     const char *runtime = sources_runtime_dir(&memory);
     const char *state = sources_state_dir(settings, &memory);
+    char folder[PATH_MAX];
 
     if (runtime)
         (void)mkdir(runtime, 0700);
     if (state)
         (void)mkdir(state, 0700);
+    for (unsigned i = 0; i < settings->registry.url.count; i++)
+        if (local_folder(settings->registry.url.items[i], folder))
+            (void)mkdir(folder, 0700);
     memory_free(&memory);
 }
 
@@ -204,10 +218,14 @@ static void add_written(struct sandbox_places *p, enum sandbox_mode mode,
 {
     const unsigned files = SANDBOX_READ | SANDBOX_WRITE;
     struct memory memory = {0};
+    char folder[PATH_MAX];
 
     sandbox_place_add(p, "/dev/null", files);
     add_own_folder(p, mode, sources_runtime_dir(&memory), files | SANDBOX_SOCKET);
     add_own_folder(p, mode, sources_state_dir(s, &memory), files);
+    for (unsigned i = 0; i < s->registry.url.count; i++)
+        if (local_folder(s->registry.url.items[i], folder))
+            add_own_folder(p, mode, folder, files | SANDBOX_SOCKET);
     memory_free(&memory);
 }
 

@@ -352,6 +352,8 @@ def test_a_dead_node_takes_its_instances_along(server, sidecar):
 def test_data_that_is_lost_empties_nothing_and_comes_back(sidecar):
     """Indexes begin anew under open connections, as when a snapshot is restored."""
     with ConsulWithoutTokens() as server:
+        for n in range(100):  # so that the new indexes stay below the old ones for as long as this looks
+            server.call("PUT", "agent/service/register", {"ID": "noise-1", "Name": "noise", "Port": 1000 + n})
         ours, other = sidecar(server.url, "orders"), sidecar(server.url, "caller")
         until_seen(other, "orders")
         server.control("lose")

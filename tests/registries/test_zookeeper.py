@@ -158,16 +158,16 @@ def test_the_creators_leaf_is_readable_by_all_and_his_alone(server, client, side
 
 def test_a_wrong_password_is_said(server, client, sidecar):
     client.ensure_path(ROOT)
-    client.create(ROOT + "/locked", acl=[make_digest_acl("me", "secret", all=True)])
-    for user, denied in (("me:wrong", True), ("me:secret", False)):
+    client.create(ROOT + "/locked", acl=[make_digest_acl("me", "sesame", all=True)])
+    for user, denied in (("me:guessed", True), ("me:sesame", False)):
         s = sidecar(with_user(server, user))
         sees(s, "locked")
         if denied:
             eventually(lambda: "no authority over %s/locked" % ROOT in registry_of(s)["error"], "the reason", 10)
-            assert "secret" not in s.log() and "wrong" not in s.log()
+            assert "sesame" not in s.log() and "guessed" not in s.log()
         else:
             assert registry_of(s)["error"] == ""
-    client.add_auth("digest", "me:secret")
+    client.add_auth("digest", "me:sesame")
     client.delete(ROOT + "/locked")
 
 

@@ -155,6 +155,26 @@ TEST(automatic_writes_its_own_folders_and_no_others)
     in_sandbox(automatic);
 }
 
+static int local_elsewhere(void)
+{
+    (void)mkdir(at("elsewhere/registry"), 0700);
+    HOLDS(writes("elsewhere/registry/file"));
+    return 0;
+}
+
+TEST(the_folder_of_a_local_registry_is_its_own)
+{
+    static const char *const modes[] = {"auto", "strict"};
+    char yaml[256];
+
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(yaml, sizeof(yaml), "sandbox: %s\nregistry: {url: 'local:%s'}", modes[i],
+                 at("elsewhere/registry"));
+        take(yaml);
+        in_sandbox(local_elsewhere);
+    }
+}
+
 static int remade(void)
 {
     HOLDS(unlink(at("runtime/csidecar/file")) == 0);
@@ -323,6 +343,7 @@ TEST(a_socket_is_made_and_removed_in_its_folder)
 
 TESTS(RUN_WITH(off_changes_nothing),
       RUN_WITH(automatic_writes_its_own_folders_and_no_others),
+      RUN_WITH(the_folder_of_a_local_registry_is_its_own),
       RUN_WITH(automatic_makes_its_folder_again_where_somebody_removed_it),
       RUN_WITH(automatic_does_not_bind_a_command_that_checks_an_app),
       RUN_WITH(strict_refuses_such_a_command),
