@@ -11,8 +11,9 @@
 
 enum {
     CONFLICT = 409,
-    TRIES = 8, /* all of a pod may come at once */
+    TRIES = 20, /* all of a pod may come at once */
     AGAIN_MS = 20,
+    SLOWER_TRIES = 6, /* each waits longer than the one before */
     POD_LIMIT = 4 * 1024 * 1024,
 };
 
@@ -145,6 +146,11 @@ static bool is_over(struct kubernetes_record *r)
     return true;
 }
 
+static uint64_t again_ms(const struct kubernetes_record *r)
+{
+    return AGAIN_MS * (r->tries < SLOWER_TRIES ? r->tries : SLOWER_TRIES);
+}
+
 static void on_patched(struct registry_call *c, enum err e)
 {
     struct kubernetes_record *r = c->owner;
@@ -153,7 +159,7 @@ static void on_patched(struct registry_call *c, enum err e)
         return;
     if (c->http.status == CONFLICT && r->tries < TRIES) {
         timer_start(&r->again, kubernetes_clock(r->kubernetes),
-                    random_jitter(r->kubernetes->base.random, AGAIN_MS * r->tries, 90));
+                    random_jitter(r->kubernetes->base.random, again_ms(r), 90));
         return;
     }
     say_permission(r, "patch", e, c->http.status);
