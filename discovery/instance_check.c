@@ -14,13 +14,10 @@ static bool is_utf8(const char *text)
     return step > 0;
 }
 
-/* U+0080 to U+009F are commands to a terminal, too (ECMA-48), as two bytes. */
 static bool is_printable(const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
-
-    for (; *at; at++)
-        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0))
+    for (; *text; text++)
+        if (utf8_control_size(text))
             return false;
     return true;
 }

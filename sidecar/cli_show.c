@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sidecar/cli.h"
+#include "sidecar/core/utf8.h"
 
 enum { CELL = 512 };
 
@@ -41,17 +42,11 @@ void show_init(struct show *s, ...)
     va_end(args);
 }
 
-/* Also of two bytes, U+0080 to U+009F: commands to a terminal (ECMA-48). */
 static void make_harmless(char *text)
 {
-    for (; *text; text++) {
-        bool is_c1 = (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
-
-        if ((unsigned char)*text < ' ' || *text == 0x7f || is_c1)
-            *text = '?';
-        if (is_c1 && text[1])
-            *++text = '?';
-    }
+    for (; *text; text++)
+        for (size_t size = utf8_control_size(text); size > 0; size--)
+            text[size - 1] = '?';
 }
 
 void show_cell(struct show *s, const char *format, ...)

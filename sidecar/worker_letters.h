@@ -4,8 +4,8 @@
 
 #include "sidecar/worker.h"
 
-/* From the worker to the control loop. Without memory nothing is sent: wants are repeated, ejections local. */
-/* ERR_NO_MEMORY: it was not asked. */
+/* From the worker to the control loop. Without memory nothing is sent: a want says so (ERR_NO_MEMORY), to be
+ * repeated; ejections stay local. */
 enum err worker_post_want(struct worker *w, const char *service);
 void worker_post_ejected(struct worker *w, const char *service, const char *instance);
 /* It could not begin to accept. */

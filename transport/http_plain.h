@@ -12,7 +12,7 @@
 
 #include "transport/http.h"
 
-/* Fills the start line, fields (in `fields`, HTTP_FIELD_LIMIT of them), count and present of *h. Returns the size of
+/* Fills the start line, fields (in `fields`, HTTP_FIELD_LIMIT of them), count, present and lines of *h. Returns the size of
  * the head with its empty line, or 0: not plain, or not all of it is here; *h is then garbage. */
 size_t http_plain_request(struct slice bytes, struct http_field *fields,
                           struct http_head *h);

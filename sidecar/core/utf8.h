@@ -28,4 +28,15 @@ static inline size_t utf8_size(struct slice s)
     return size;
 }
 
+/* Bytes of the control character that a text begins with: C0, DEL, or U+0080 to U+009F in two bytes (also cut short),
+ * which are commands to a terminal, too (ECMA-48); 0: it begins with none, or is empty. */
+static inline size_t utf8_control_size(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+
+    if (c[0] == 0xc2 && c[1] < 0xa0)
+        return c[1] ? 2 : 1;
+    return c[0] && (c[0] < 0x20 || c[0] == 0x7f);
+}
+
 #endif

@@ -8,7 +8,7 @@
 
 #include "tests/bench/net.h"
 
-enum { BUFFER = 512 * 1024, ORIGINS = 64, EVENTS = 256, CLOSE_LINE = 19 };
+enum { BUFFER = 512 * 1024, ORIGINS = 64 };
 
 struct side {
     int fd, origin;
@@ -110,16 +110,11 @@ static size_t read_head(struct side *s, size_t size, const char *end)
 {
     struct framing f = framing_of(buffer, end + 2);
     size_t body = size - (size_t)(end + 4 - buffer);
-    char *line = f.close ? f.close - strlen("Connection: ") : NULL;
 
     s->left = f.length - (body < f.length ? body : f.length);
     s->close = f.close != NULL;
     s->in_message = true;
-    if (s->to_origin || !line)
-        return size;
-    size -= CLOSE_LINE;
-    memmove(line, line + CLOSE_LINE, size - (size_t)(line - buffer));
-    return size;
+    return s->to_origin || !f.close ? size : without_close(buffer, size, f.close);
 }
 
 /* The answer is complete: the origin's side goes to its pool, the client's is ready for the next. */
@@ -241,8 +236,10 @@ static void accept_clients(int listener)
         side_open(fd, false);
 }
 
-static void on_event(struct side *s, uint32_t events)
+static void on_event(void *owner, uint32_t events)
 {
+    struct side *s = owner;
+
     if (!s->dead && (events & EPOLLOUT))
         drain(s);
     if (!s->dead && (events & ~(uint32_t)EPOLLOUT))
@@ -263,7 +260,6 @@ static void free_dead(void)
 
 int main(int argc, char **argv)
 {
-    struct epoll_event events[EVENTS];
     int listener;
 
     signal(SIGPIPE, SIG_IGN);
@@ -271,15 +267,5 @@ int main(int argc, char **argv)
     listener = listen_on(argc > 1 ? atoi(argv[1]) : 0);
     for (int i = 2; i < argc && origins < ORIGINS; i++)
         ports[origins++] = atoi(argv[i]);
-    watch(epoll, listener, NULL);
-    for (;;) {
-        int count = epoll_wait(epoll, events, EVENTS, -1);
-
-        for (int i = 0; i < count; i++)
-            if (events[i].data.ptr)
-                on_event(events[i].data.ptr, events[i].events);
-            else
-                accept_clients(listener);
-        free_dead();
-    }
+    serve(epoll, listener, (struct server){accept_clients, on_event, free_dead});
 }

@@ -7,7 +7,7 @@
 
 #include "tests/bench/net.h"
 
-enum { BUFFER = 512 * 1024, ORIGINS = 64, EVENTS = 256 };
+enum { BUFFER = 512 * 1024, ORIGINS = 64 };
 
 struct side {
     int fd;
@@ -118,8 +118,10 @@ static void accept_clients(int listener)
     }
 }
 
-static void on_event(struct side *s, uint32_t events)
+static void on_event(void *owner, uint32_t events)
 {
+    struct side *s = owner;
+
     if (!s->dead && (events & EPOLLOUT))
         drain(s);
     if (!s->dead && (events & ~(uint32_t)EPOLLOUT))
@@ -139,7 +141,6 @@ static void free_dead(void)
 
 int main(int argc, char **argv)
 {
-    struct epoll_event events[EVENTS];
     int listener;
 
     signal(SIGPIPE, SIG_IGN);
@@ -147,15 +148,5 @@ int main(int argc, char **argv)
     listener = listen_on(argc > 1 ? atoi(argv[1]) : 0);
     for (int i = 2; i < argc && origins < ORIGINS; i++)
         ports[origins++] = atoi(argv[i]);
-    watch(epoll, listener, NULL);
-    for (;;) {
-        int count = epoll_wait(epoll, events, EVENTS, -1);
-
-        for (int i = 0; i < count; i++)
-            if (events[i].data.ptr)
-                on_event(events[i].data.ptr, events[i].events);
-            else
-                accept_clients(listener);
-        free_dead();
-    }
+    serve(epoll, listener, (struct server){accept_clients, on_event, free_dead});
 }

@@ -87,6 +87,31 @@ static inline void watch(int epoll, int fd, void *owner)
         fail("epoll_ctl");
 }
 
+struct server {
+    void (*accept_clients)(int listener);
+    void (*on_event)(void *owner, uint32_t events);
+    void (*turned)(void); /* after each round of events */
+};
+
+/* Serves for ever; everything watched but the listener has an owner. */
+static inline void serve(int epoll, int listener, struct server with)
+{
+    enum { EVENTS = 256 };
+    struct epoll_event events[EVENTS];
+
+    watch(epoll, listener, NULL);
+    for (;;) {
+        int count = epoll_wait(epoll, events, EVENTS, -1);
+
+        for (int i = 0; i < count; i++)
+            if (events[i].data.ptr)
+                with.on_event(events[i].data.ptr, events[i].events);
+            else
+                with.accept_clients(listener);
+        with.turned();
+    }
+}
+
 struct framing {
     uint64_t length;
     char *close; /* behind "Connection: ", where that says "close"; else NULL */
@@ -109,6 +134,17 @@ static inline struct framing framing_of(char *at, const char *end)
             f.close = at + strlen("connection: ");
     }
     return f;
+}
+
+/* Cuts the line "Connection: close" (`close` is its value) out of a head of `size` bytes at `head`; the new size. */
+static inline size_t without_close(char *head, size_t size, char *close)
+{
+    enum { LINE = sizeof("Connection: close\r\n") - 1 };
+    char *line = close - strlen("Connection: ");
+
+    size -= LINE;
+    memmove(line, line + LINE, size - (size_t)(line - head));
+    return size;
 }
 
 /* The value behind "name:" in the lines from `at` to `end`, or NULL. `name` ends in its colon. */

@@ -9,7 +9,7 @@
 
 #include "tests/bench/net.h"
 
-enum { BUFFER = 512 * 1024, ORIGINS = 64, CLOSE_LINE = 19 };
+enum { BUFFER = 512 * 1024, ORIGINS = 64 };
 
 struct side {
     uv_tcp_t tcp;
@@ -182,16 +182,11 @@ static size_t read_head(struct side *s, size_t size, const char *end)
 {
     struct framing f = framing_of(buffer, end + 2);
     size_t body = size - (size_t)(end + 4 - buffer);
-    char *line = f.close ? f.close - strlen("Connection: ") : NULL;
 
     s->left = f.length - (body < f.length ? body : f.length);
     s->close = f.close != NULL;
     s->in_message = true;
-    if (s->to_origin || !line)
-        return size;
-    size -= CLOSE_LINE;
-    memmove(line, line + CLOSE_LINE, size - (size_t)(line - buffer));
-    return size;
+    return s->to_origin || !f.close ? size : without_close(buffer, size, f.close);
 }
 
 /* The answer is complete: the origin's side goes to its pool, the client's is ready for the next. */

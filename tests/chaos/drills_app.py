@@ -52,30 +52,27 @@ def gone_within(caller, at_most_s):
     return "gone after %.2f s" % gone
 
 
-@drill("app crashes (SIGKILL)", "its record goes within the checks' time and comes back with it; no call fails")
-def app_crashes(d):
+def app_unwell(d, begin, end, at_most_s):
+    """The app of one of the two, from one word to the other."""
     one, _, caller = shop(d)
     with d.calling(caller) as calls:
-        one.app.kill()
-        gone = gone_within(caller, FALL * CHECK_S + 2)
+        begin(one.app)
+        gone = gone_within(caller, at_most_s)
         calls.more(d.size(50, 1000))
-        one.app.back()
+        end(one.app)
         d.note("%s, back after %.2f s" % (gone, until_known(caller, 2)))
         d.until_used(one.app)
     d.only(calls, "200")
+
+
+@drill("app crashes (SIGKILL)", "its record goes within the checks' time and comes back with it; no call fails")
+def app_crashes(d):
+    app_unwell(d, lambda app: app.kill(), lambda app: app.back(), FALL * CHECK_S + 2)
 
 
 @drill("app hangs (SIGSTOP)", "its record goes when checks time out and comes back when it goes on; no call fails")
 def app_hangs(d):
-    one, _, caller = shop(d)
-    with d.calling(caller) as calls:
-        one.app.hang()
-        gone = gone_within(caller, FALL * (CHECK_S + 0.3) + 2)
-        calls.more(d.size(50, 1000))
-        one.app.go_on()
-        d.note("%s, back after %.2f s" % (gone, until_known(caller, 2)))
-        d.until_used(one.app)
-    d.only(calls, "200")
+    app_unwell(d, lambda app: app.hang(), lambda app: app.go_on(), FALL * (CHECK_S + 0.3) + 2)
 
 
 @drill("SIGKILL to a callee's sidecar", "its record is gone at once, no call fails")

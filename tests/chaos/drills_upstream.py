@@ -25,6 +25,16 @@ def two_by_proxy(d):
     return one, proxy, d.sidecar(users=[proxy.address, other])
 
 
+@contextlib.contextmanager
+def broken(d, s, proxy, mode, count, patience=60, **how):
+    """Calls, so many of them while the proxy does that; the block comes after it."""
+    with d.calling(s) as calls:
+        proxy.set(mode, **how)
+        calls.more(count, patience)
+        proxy.set("pass")
+        yield calls
+
+
 @drill("upstream killed (SIGKILL)", "no call fails; it is used again when it is back")
 def killed(d):
     one, _, s = two(d)
@@ -95,10 +105,7 @@ def backlog_full(d):
 @drill("half-open: bytes vanish, no end is seen", "no call fails")
 def half_open(d):
     one, proxy, s = two_by_proxy(d)
-    with d.calling(s) as calls:
-        proxy.set("half_open")
-        calls.more(d.size(200, 5000))
-        proxy.set("pass")
+    with broken(d, s, proxy, "half_open", d.size(200, 5000)) as calls:
         d.until_used(one)
     d.only(calls, "200")
     d.note("slowest call %.2f s" % calls.slowest)
@@ -107,10 +114,7 @@ def half_open(d):
 @drill("answers reset in the head", "502 to the few callers it takes to eject the instance, then no call fails")
 def reset_in_head(d):
     one, proxy, s = two_by_proxy(d)
-    with d.calling(s) as calls:
-        proxy.set("cut", after=20)
-        calls.more(d.size(100, 5000))
-        proxy.set("pass")
+    with broken(d, s, proxy, "cut", d.size(100, 5000), after=20) as calls:
         d.until_used(one)
     d.only(calls, "200", BAD)
     ejects(calls, BAD)
@@ -124,10 +128,7 @@ def ejects(calls, what):
 @drill("answers reset in the body", "callers see the break, none takes a part for the whole")
 def reset_in_body(d):
     one, proxy, s = two_by_proxy(d)
-    with d.calling(s) as calls:
-        proxy.set("cut", after=500)
-        calls.more(d.size(100, 5000))
-        proxy.set("pass")
+    with broken(d, s, proxy, "cut", d.size(100, 5000), after=500) as calls:
         d.until_used(one)
     d.only(calls, "200", "cut")
 
@@ -135,20 +136,15 @@ def reset_in_body(d):
 @drill("connections reset while idle in the pool", "no call fails")
 def reset_idle(d):
     _, proxy, s = two_by_proxy(d)
-    with d.calling(s) as calls:
-        proxy.set("impatient", seconds=0.01)
-        calls.more(d.size(500, 20000), 180)
-        proxy.set("pass")
+    with broken(d, s, proxy, "impatient", d.size(500, 20000), 180, seconds=0.01) as calls:
+        pass
     d.only(calls, "200")
 
 
 @drill("garbage for answers", "502 to the few it takes to eject it; only what is right HTTP passes")
 def garbage(d):
     one, proxy, s = two_by_proxy(d)
-    with d.calling(s) as calls:
-        proxy.set("garbage")
-        calls.more(d.size(100, 5000))
-        proxy.set("pass")
+    with broken(d, s, proxy, "garbage", d.size(100, 5000)) as calls:
         d.until_used(one)
     d.only(calls, "200", BAD, "502 upstream_reset", "504 deadline", "cut", "wrong")
 
@@ -156,10 +152,7 @@ def garbage(d):
 @drill("heads without end", "502 until it is ejected, in bounded memory")
 def endless_head(d):
     one, proxy, s = two_by_proxy(d)
-    with d.calling(s) as calls:
-        proxy.set("endless")
-        calls.more(d.size(100, 5000))
-        proxy.set("pass")
+    with broken(d, s, proxy, "endless", d.size(100, 5000)) as calls:
         d.until_used(one)
     d.only(calls, "200", BAD)
     ejects(calls, BAD)
@@ -170,10 +163,8 @@ def trickled(d):
     one = d.upstream()
     proxy = d.proxy(one)
     s = d.sidecar(users=[proxy.address])
-    with d.calling(s) as calls:
-        proxy.set("trickle", seconds=0.0002)
-        calls.more(d.size(30, 100))
-        proxy.set("pass")
+    with broken(d, s, proxy, "trickle", d.size(30, 100), seconds=0.0002) as calls:
+        pass
     d.only(calls, "200")
     d.note("slowest call %.2f s" % calls.slowest)
 
@@ -181,10 +172,8 @@ def trickled(d):
 @drill("one instance answers late by 300 ms", "no call fails, nothing waits for ever")
 def late(d):
     one, proxy, s = two_by_proxy(d)
-    with d.calling(s) as calls:
-        proxy.set("slow", seconds=0.15)
-        calls.more(d.size(200, 3000))
-        proxy.set("pass")
+    with broken(d, s, proxy, "slow", d.size(200, 3000), seconds=0.15) as calls:
+        pass
     d.only(calls, "200")
     assert calls.slowest < 4, "a call took %.1f s" % calls.slowest
 
@@ -193,10 +182,7 @@ def late(d):
 def retry_storm(d):
     proxy = d.proxy(d.upstream())
     s = d.sidecar({"defaults": {"retries": {"backoff": "0s", "budget_min": 0}}}, users=[proxy.address])
-    with d.calling(s) as calls:
-        proxy.set("reset")
-        calls.more(d.size(300, 5000))
-        proxy.set("pass")
+    with broken(d, s, proxy, "reset", d.size(300, 5000)) as calls:
         eventually(s.is_well, "a call")
         attempts, requests = s.metric("csidecar_attempts_total"), s.metric("csidecar_requests_total")
     d.only(calls, "200", "502 upstream_reset", "502 connect_failed", "502 stale_connection")

@@ -77,6 +77,20 @@ TEST(waits_for_llhttp_where_a_byte_is_missing)
         assert_int_equal(http_plain_request(slice_from(text, size), fields, &head), 0);
 }
 
+static void none_is_plain(size_t (*read)(const char *text), const char *before,
+                          const char *const *lines, unsigned count, const char *after)
+{
+    char text[128];
+
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(text, sizeof(text), "%s%s%s", before, lines[i], after);
+        assert_int_equal(read(text), 0);
+    }
+}
+
+#define NONE_IS_PLAIN(read, before, lines, after)                                        \
+    none_is_plain(read, before, lines, sizeof(lines) / sizeof((lines)[0]), after)
+
 TEST(leaves_what_is_not_plain_to_llhttp)
 {
     static const char *const lines[] = {
@@ -86,12 +100,8 @@ TEST(leaves_what_is_not_plain_to_llhttp)
         "GET / http/1.1\r\n",      "GET /\x80 HTTP/1.1\r\n",     "GET / HTTP/1.1 \r\n",
         "GET / HTTP/1.1\n",        "GET /a b HTTP/1.1\r\n",
     };
-    char text[128];
 
-    for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        sprintf(text, "%sHost: example.com\r\n\r\n", lines[i]);
-        assert_int_equal(request(text), 0);
-    }
+    NONE_IS_PLAIN(request, "", lines, "Host: example.com\r\n\r\n");
 }
 
 TEST(leaves_fields_that_are_not_plain_to_llhttp)
@@ -103,12 +113,8 @@ TEST(leaves_fields_that_are_not_plain_to_llhttp)
         "A: \xc3\xa9\r\n", "A: b\tc\r\n", "A: \x7f\r\n",
         "Host: again\r\n", "A@: b\r\n",   "Content-Length: 1\r\nContent-Length: 1\r\n",
     };
-    char text[128];
 
-    for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        sprintf(text, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", lines[i]);
-        assert_int_equal(request(text), 0);
-    }
+    NONE_IS_PLAIN(request, "GET / HTTP/1.1\r\nHost: a\r\n", lines, "\r\n");
 }
 
 TEST(leaves_status_lines_that_are_not_plain_to_llhttp)
@@ -118,12 +124,8 @@ TEST(leaves_status_lines_that_are_not_plain_to_llhttp)
         "HTTP/1.1 2000 x\r\n",   "HTTP/1.1  200 x\r\n", "HTTP/1.2 200 x\r\n",
         "HTTP/1.1 200 \x01\r\n", "ICY 200 OK\r\n",
     };
-    char text[128];
 
-    for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        sprintf(text, "%sServer: example.com\r\n\r\n", lines[i]);
-        assert_int_equal(response(text), 0);
-    }
+    NONE_IS_PLAIN(response, "", lines, "Server: example.com\r\n\r\n");
 }
 
 TEST(leaves_more_fields_than_are_allowed_to_llhttp)
