@@ -173,11 +173,11 @@ static enum err listen_port(struct control *c, struct port *p, struct why *w)
     enum err e = listen_on(c, &c->workers[0], p, p->fd);
 
     p->fd = -1;
-    for (unsigned i = 1; i < c->worker_count && !e && !address_is_path(&p->address);
-         i++) {
-        int fd;
+    for (unsigned i = 1; i < c->worker_count && !e; i++) {
+        int fd = -1; /* a path has one listener */
 
-        e = listener_bind_shared(&p->address, &fd, w);
+        if (!address_is_path(&p->address))
+            e = listener_bind_shared(&p->address, &fd, w);
         if (!e)
             e = listen_on(c, &c->workers[i], p, fd);
     }
@@ -211,6 +211,7 @@ enum err control_start_workers(struct control *c, struct why *w)
         e = worker_start(&c->workers[c->worker_count], c->worker_count, count,
                          c->settings, c->via, &worker_events, &c->mailbox, c, w);
         c->workers[c->worker_count].ports = &c->ports;
+        c->workers[c->worker_count].all = c->workers;
         c->worker_count += !e;
     }
     return e ? e : listen_all(c, w);
@@ -218,6 +219,5 @@ enum err control_start_workers(struct control *c, struct why *w)
 
 void control_stop_workers(struct control *c)
 {
-    for (unsigned i = 0; i < c->worker_count; i++)
-        worker_stop(&c->workers[i]);
+    workers_stop(c->workers, c->worker_count);
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "sidecar/handover.h"
 #include "sidecar/port.h"
 #include "sidecar/worker.h"
 
@@ -61,7 +62,7 @@ static void on_closed(struct stream *s)
     assert(!d->call);
     queue_clear(&d->tail, &w->loop.chunks);
     list_remove(&d->all);
-    w->downstream_count--;
+    handover_count(w, -1);
     listening_unref(d->listening);
     free(d);
 }
@@ -147,7 +148,7 @@ struct socket *downstream_offer(struct listening *l)
     d->listening = listening_ref(l);
     list_init(&d->advance);
     list_push_back(&w->downstreams, &d->all);
-    w->downstream_count++;
+    handover_count(w, 1);
     if (w->downstream_most < w->downstream_count)
         w->downstream_most = w->downstream_count;
     timer_init(&d->timer, downstream_on_timer);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "sidecar/downstream.h"
+#include "sidecar/handover.h"
 #include "sidecar/worker.h"
 
 static struct socket *listening_offer(struct listener *listener)
@@ -17,6 +18,16 @@ static void listening_accepted(struct listener *listener, struct socket *s)
 {
     (void)listener;
     downstream_accepted(s);
+}
+
+static bool listening_gives(struct listener *listener)
+{
+    return handover_wanted(listener->owner);
+}
+
+static void listening_give(struct listener *listener, int fd)
+{
+    handover_give(listener->owner, fd);
 }
 
 struct listening *listening_ref(struct listening *l)
@@ -36,6 +47,11 @@ void listening_unref(struct listening *l)
     l->worker->listening_count--;
     settings_unref(l->settings);
     free(l);
+}
+
+static void on_listener_closed(struct listener *listener)
+{
+    listening_unref(container_of(listener, struct listening, listener));
 }
 
 static struct slice secret(const char *text)
@@ -92,6 +108,12 @@ static void note_peer(struct listening *l)
     l->peer_ip = a->any.sa_family == AF_INET6 ? SLICE("::1") : SLICE("127.0.0.1");
 }
 
+static void close_if_any(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
 enum err listening_open(struct worker *w, int fd, enum gateway_kind kind,
                         const char *name, struct instance_list *app, struct why *why_text)
 {
@@ -99,7 +121,7 @@ enum err listening_open(struct worker *w, int fd, enum gateway_kind kind,
     enum err e;
 
     if (!l) {
-        close(fd);
+        close_if_any(fd);
         return why(why_text, ERR_NO_MEMORY, "out of memory");
     }
     l->references = 1;
@@ -113,16 +135,32 @@ enum err listening_open(struct worker *w, int fd, enum gateway_kind kind,
     l->listener.owner = l;
     l->listener.offer = listening_offer;
     l->listener.accepted = listening_accepted;
+    l->listener.gives = listening_gives;
+    l->listener.give = listening_give;
     if (e) {
-        close(fd);
+        close_if_any(fd);
         listening_unref(l);
         return why(why_text, e, "out of memory");
     }
     l->listening = true;
-    e = listener_open(&l->listener, &w->loop, fd, why_text);
+    l->accepts = fd >= 0;
+    if (l->accepts)
+        e = listener_open(&l->listener, &w->loop, fd, why_text);
     if (e)
         return e;
     note_peer(l);
     l->gateway.port = address_port(&l->listener.address);
+    l->number = handover_ready(w);
     return ERR_OK;
+}
+
+void listening_close(struct listening *l)
+{
+    if (!l->listening)
+        return;
+    l->listening = false;
+    if (l->accepts)
+        listener_close(&l->listener, on_listener_closed);
+    else
+        listening_unref(l);
 }

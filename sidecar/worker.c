@@ -110,19 +110,6 @@ static void close_connections(struct worker *w)
     }
 }
 
-static void on_listener_closed(struct listener *listener)
-{
-    listening_unref(container_of(listener, struct listening, listener));
-}
-
-static void close_listening(struct listening *l)
-{
-    if (!l->listening)
-        return;
-    l->listening = false;
-    listener_close(&l->listener, on_listener_closed);
-}
-
 void worker_close_listenings(struct worker *w, const enum gateway_kind *only)
 {
     list_each(at, after, &w->listenings)
@@ -130,12 +117,12 @@ void worker_close_listenings(struct worker *w, const enum gateway_kind *only)
         struct listening *l = container_of(at, struct listening, all);
 
         if (!only || l->gateway.kind == *only)
-            close_listening(l);
+            listening_close(l);
     }
 }
 
 /* On its own thread: everything that keeps the loop alive goes; the loop then runs out. */
-void worker_close_all(struct worker *w)
+void worker_halt(struct worker *w)
 {
     w->closing = true;
     timer_stop(&w->sweep, &w->loop.clock);
@@ -144,7 +131,17 @@ void worker_close_all(struct worker *w)
     close_connections(w);
     worker_close_services(w);
     access_log_flush(&w->access_log);
+}
+
+void worker_end(struct worker *w)
+{
     mailbox_close(&w->mailbox, NULL);
+}
+
+void worker_close_all(struct worker *w)
+{
+    worker_halt(w);
+    worker_end(w);
 }
 
 static void free_spares(struct worker *w)
@@ -253,17 +250,29 @@ enum err worker_start(struct worker *w, unsigned number, unsigned workers,
 
     if (e)
         return e;
-    if (!start_thread(w))
-        return ERR_OK;
+    if (uv_sem_init(&w->halted, 0) == 0) {
+        if (!start_thread(w))
+            return ERR_OK;
+        uv_sem_destroy(&w->halted);
+    }
     worker_close_all(w);
     worker_run(w);
     return why(why_text, ERR_NO_MEMORY, "could not start a worker thread");
 }
 
-void worker_stop(struct worker *w)
+/* Nobody's letter box closes before all have stopped handing clients over. */
+void workers_stop(struct worker *workers, unsigned count)
 {
-    worker_post_stop(w);
-    uv_thread_join(&w->thread);
+    for (unsigned i = 0; i < count; i++)
+        worker_post_halt(&workers[i]);
+    for (unsigned i = 0; i < count; i++)
+        uv_sem_wait(&workers[i].halted);
+    for (unsigned i = 0; i < count; i++)
+        worker_post_end(&workers[i]);
+    for (unsigned i = 0; i < count; i++) {
+        uv_thread_join(&workers[i].thread);
+        uv_sem_destroy(&workers[i].halted);
+    }
 }
 
 /* ---- what letters do, on the worker's thread ---- */

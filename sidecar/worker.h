@@ -1,6 +1,6 @@
 /* worker.h - a data loop: a thread of its own, with all that its requests need and nothing shared.
  *
- *   worker_start > worker_listen, worker_update, worker_configure ... > worker_drain > worker_stop > joined
+ *   worker_start > worker_listen, worker_update, worker_configure ... > worker_drain > workers_stop > joined
  *
  * From the control thread everything goes in by letters (and comes back by them): lists and settings are
  * immutable and counted, so handing one over is a pointer. Nothing on the request path takes a lock.
@@ -52,7 +52,8 @@ struct worker {
     struct list unlisted; /* services without instances, least recently used first */
     uint32_t unlisted_count;
     struct list downstreams, connections, listenings;
-    uint32_t downstream_count, connection_count, listening_count;
+    uint32_t downstream_count; /* written here, read by the other workers (atomic) */
+    uint32_t connection_count, listening_count;
     uint32_t downstream_most; /* since memory was given back */
     struct list spare_calls;
     uint32_t spare_count;
@@ -60,8 +61,10 @@ struct worker {
         advance; /* client connections whose next request waits for the end of a feeding */
     unsigned feeding;
     unsigned lookups; /* of DNS, under way */
-    /* All sockets of this process, lent; set before the first worker_listen(), or NULL. */
+    /* All sockets of this process, and all workers, lent; set before the first worker_listen(), or NULL. */
     const struct ports *ports;
+    struct worker *all;
+    uv_sem_t halted; /* no more comes from this one to the others */
     struct access_log access_log;
     struct timer sweep;
     /* Our pseudonyms, the same in all workers: a call to our own app passes here twice, and is no loop. */
@@ -73,6 +76,8 @@ struct worker {
     bool closing;
     /* Requests under way, inbound and outbound: written here, read by the control loop (atomic). */
     unsigned busy_inbound, busy_outbound;
+    /* Listenings of this worker that can take what others accept, and clients that are on their way (atomic). */
+    unsigned ready, promised;
 };
 
 /* Control thread. `via` is copied. */
@@ -87,7 +92,7 @@ enum err worker_open(struct worker *w, unsigned number, unsigned workers,
                      const struct worker_events *events, struct mailbox *control,
                      void *control_owner, struct why *why);
 void worker_run(struct worker *w);
-/* Accept on `fd` (which the worker owns from now on). `name`: of PORT and INGRESS, else NULL. `app`: of an
+/* Accept on `fd` (which the worker owns from now on; -1: others accept there, and hand over). `name`: of PORT and INGRESS, else NULL. `app`: of an
  * ingress, the list with the one instance; the caller's reference is taken over. */
 enum err worker_listen(struct worker *w, int fd, enum gateway_kind kind, const char *name,
                        struct instance_list *app);
@@ -104,10 +109,13 @@ enum err worker_eject(struct worker *w, struct slice service, struct slice insta
 enum err worker_ask_report(struct worker *w, struct slice service);
 /* Answers carry Connection: close from now on, idle client connections end. `refuse`: new requests are refused. */
 enum err worker_drain(struct worker *w, bool refuse);
-/* Ends everything that is left, and the thread; returns when it has ended. */
-void worker_stop(struct worker *w);
+/* Ends everything that is left, and the threads; returns when they have ended. */
+void workers_stop(struct worker *workers, unsigned count);
 unsigned worker_busy_inbound(const struct worker *w);
 unsigned worker_busy_outbound(const struct worker *w);
+
+/* Any worker's thread: a client for another one; `listening` is its number there. */
+enum err worker_give(struct worker *to, unsigned listening, int fd);
 
 /* Worker thread. The service of that name, made (and asked for) if need be; NULL: *e is ERR_NO_MEMORY, or
  * ERR_OVERLOADED when there are too many names without instances. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "sidecar/downstream.h"
+#include "sidecar/handover.h"
 
 /* One form for all: what is not used is zero. */
 struct worker_letter {
@@ -15,6 +15,7 @@ struct worker_letter {
     struct report *report;
     struct worker_letter *answer; /* memory for it, so that one always comes */
     int fd;
+    unsigned listening;
     enum gateway_kind kind;
     bool refuse;
     char service[SERVICE_NAME_LIMIT + 1];
@@ -186,7 +187,8 @@ enum err worker_listen(struct worker *w, int fd, enum gateway_kind kind, const c
     struct worker_letter *l = letter_new(act_listen);
 
     if (!l) {
-        close(fd);
+        if (fd >= 0)
+            close(fd);
         instance_list_unref(app);
         return ERR_NO_MEMORY;
     }
@@ -197,20 +199,54 @@ enum err worker_listen(struct worker *w, int fd, enum gateway_kind kind, const c
     return post(w, l);
 }
 
-static void act_stop(struct worker *w, struct worker_letter *l)
+static void act_give(struct worker *w, struct worker_letter *l)
 {
-    (void)l;
-    worker_close_all(w);
+    handover_take(w, l->listening, l->fd);
 }
 
-/* The one letter that must arrive: embedded memory would do, a retry does too. */
-void worker_post_stop(struct worker *w)
+enum err worker_give(struct worker *to, unsigned listening, int fd)
+{
+    struct worker_letter *l = letter_new(act_give);
+
+    if (!l)
+        return ERR_NO_MEMORY;
+    l->listening = listening;
+    l->fd = fd;
+    return post(to, l);
+}
+
+static void act_halt(struct worker *w, struct worker_letter *l)
+{
+    (void)l;
+    worker_halt(w);
+    uv_sem_post(&w->halted);
+}
+
+static void act_end(struct worker *w, struct worker_letter *l)
+{
+    (void)l;
+    worker_end(w);
+}
+
+/* Letters that must arrive: embedded memory would do, a retry does too. */
+static void post_surely(struct worker *w,
+                        void (*act)(struct worker *, struct worker_letter *))
 {
     struct worker_letter *l;
 
-    while (!(l = letter_new(act_stop)))
+    while (!(l = letter_new(act)))
         uv_sleep(1);
     post(w, l);
+}
+
+void worker_post_halt(struct worker *w)
+{
+    post_surely(w, act_halt);
+}
+
+void worker_post_end(struct worker *w)
+{
+    post_surely(w, act_end);
 }
 
 /* ---- to the control loop ---- */

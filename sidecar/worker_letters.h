@@ -10,8 +10,10 @@ enum err worker_post_want(struct worker *w, const char *service);
 void worker_post_ejected(struct worker *w, const char *service, const char *instance);
 /* It could not begin to accept. */
 void worker_post_failed(struct worker *w, const char *reason);
-/* From the control loop: the last letter. */
-void worker_post_stop(struct worker *w);
+/* From the control loop, the last two letters: it halts, so that nothing comes from it to other workers; when all
+ * have, it ends. */
+void worker_post_halt(struct worker *w);
+void worker_post_end(struct worker *w);
 
 /* On the worker's thread. */
 void worker_take_settings(struct worker *w, struct settings *settings);
@@ -19,7 +21,10 @@ void worker_take_list(struct worker *w, struct instance_list *list);
 void worker_take_app(struct worker *w, struct instance_list *list);
 void worker_take_forget(struct worker *w, struct slice service);
 void worker_take_drain(struct worker *w, bool refuse);
+/* Both, for tests that turn the loop themselves. */
 void worker_close_all(struct worker *w);
+void worker_halt(struct worker *w);
+void worker_end(struct worker *w);
 void worker_close_listenings(struct worker *w, const enum gateway_kind *only);
 
 #endif

@@ -57,25 +57,53 @@ static void free_socket(struct stream *s)
     free(container_of(s, struct socket, stream));
 }
 
-static void turn_away(struct listener *l)
+/* libuv gives a connection to a handle only. `s` is to be closed. */
+static struct socket *accept_unread(struct listener *l)
 {
     static const struct stream_events none = {.closed = free_socket};
     struct socket *s = malloc(sizeof(*s));
 
     if (!s) {
         listener_pause(l, UV_ENOMEM);
-        return;
+        return NULL;
     }
     socket_init(s, l->loop, &none);
     stream_read(&s->stream, false);
     socket_accept(s, &l->handle.stream);
+    return s;
+}
+
+static void turn_away(struct listener *l)
+{
+    struct socket *s = accept_unread(l);
+
+    if (s)
+        stream_close(&s->stream);
+}
+
+/* The handle is closed; the connection lives on by its second descriptor. */
+static void give_away(struct listener *l)
+{
+    struct socket *s = accept_unread(l);
+    int fd;
+
+    if (!s)
+        return;
+    fd = socket_duplicate(s);
     stream_close(&s->stream);
+    if (fd >= 0)
+        l->give(l, fd);
 }
 
 static void accept_one(struct listener *l)
 {
-    struct socket *s = l->offer(l);
+    struct socket *s;
 
+    if (l->gives && l->gives(l)) {
+        give_away(l);
+        return;
+    }
+    s = l->offer(l);
     if (!s) {
         turn_away(l);
         return;

@@ -34,6 +34,10 @@ struct listener {
     struct socket *(*offer)(struct listener *l);
     /* It is connected; data comes right after this has returned, or later. */
     void (*accepted)(struct listener *l, struct socket *s);
+    /* Another loop may have it instead: asked first. Then give() brings the descriptor, which it owns; or does not
+     * come, when accepting failed. May be NULL, both. */
+    bool (*gives)(struct listener *l);
+    void (*give)(struct listener *l, int fd);
     void (*closed)(struct listener *l);
 };
 

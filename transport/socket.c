@@ -1,9 +1,11 @@
 #include "transport/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "transport/socket_inside.h"
 
@@ -248,6 +250,14 @@ enum err socket_connect(struct socket *s, const struct address *to,
     return connect_error(s, status);
 }
 
+static enum err begin_reading(struct socket *s)
+{
+    if (!loop_can_watch(s->loop, socket_fd(s)))
+        return ERR_NO_MEMORY;
+    start_reading(s);
+    return ERR_OK;
+}
+
 enum err socket_accept(struct socket *s, uv_stream_t *server)
 {
     int status = server->type == UV_TCP ? uv_tcp_init(&s->loop->uv, &s->handle.tcp)
@@ -258,10 +268,22 @@ enum err socket_accept(struct socket *s, uv_stream_t *server)
         status = uv_accept(server, &s->handle.stream);
     if (status != 0)
         return err_from_errno(status);
-    if (!loop_can_watch(s->loop, socket_fd(s)))
-        return ERR_NO_MEMORY;
-    start_reading(s);
-    return ERR_OK;
+    return begin_reading(s);
+}
+
+enum err socket_adopt(struct socket *s, int fd, bool is_path)
+{
+    int status = is_path ? uv_pipe_init(&s->loop->uv, &s->handle.pipe, 0)
+                         : uv_tcp_init(&s->loop->uv, &s->handle.tcp);
+
+    s->open = status == 0;
+    if (status == 0)
+        status =
+            is_path ? uv_pipe_open(&s->handle.pipe, fd) : uv_tcp_open(&s->handle.tcp, fd);
+    if (status == 0)
+        return begin_reading(s);
+    close(fd);
+    return err_from_errno(status);
 }
 
 /* --- looking at it --- */
@@ -281,6 +303,11 @@ size_t socket_unsent(const struct socket *s)
     if (ioctl(socket_fd(s), SIOCOUTQ, &kernel) < 0)
         kernel = 0;
     return socket_waiting(s) + (size_t)kernel;
+}
+
+int socket_duplicate(const struct socket *s)
+{
+    return fcntl(socket_fd(s), F_DUPFD_CLOEXEC, 0);
 }
 
 static enum err name_of(const struct socket *s, struct address *a,

@@ -53,11 +53,16 @@ bool socket_is_quiet(const struct socket *s);
 /* Bytes written that the other side's kernel has not got yet: ours to send, the kernel's
  * to send, or not acknowledged. Only good to be compared: does it change? One ioctl. */
 size_t socket_unsent(const struct socket *s);
+/* A second descriptor of the same connection, the caller's; -1: none is left. */
+int socket_duplicate(const struct socket *s);
 enum err socket_peer(const struct socket *s, struct address *a);
 enum err socket_local(const struct socket *s, struct address *a);
 /* For listener.c: the connection that waits on `server`, and then a first read without
  * asking epoll. */
 enum err socket_accept(struct socket *s, uv_stream_t *server);
+/* A connected descriptor, ours from now on, also on failure (ERR_NO_MEMORY, ERR_IO). The
+ * first read is socket_read_now(). */
+enum err socket_adopt(struct socket *s, int fd, bool is_path);
 void socket_read_now(struct socket *s);
 
 #endif
