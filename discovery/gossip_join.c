@@ -1,7 +1,6 @@
 /* Push/pull: two members give each other all they know. With the seeds as long as we are alone; later from time to time
  * with a seed that is no member (it was started anew), with one of the dead (a ring that was split heals), and with
  * one of the living (what got lost on the way). */
-#include <math.h>
 
 #include "discovery/gossip_parts.h"
 #include "discovery/gossip_user_state.h"
@@ -107,6 +106,15 @@ static void round_after(struct gossip *g, uint64_t ms)
     timer_start(&g->round, gossip_clock(g), random_jitter(g->base.random, ms, JITTER));
 }
 
+static unsigned doublings(unsigned size)
+{
+    unsigned count = 0;
+
+    for (unsigned n = SMALL_RING; n < size; n *= 2)
+        count++;
+    return count;
+}
+
 /* At first in quick succession: who has just come knows little. */
 static uint64_t heal_ms(const struct gossip *g)
 {
@@ -114,9 +122,7 @@ static uint64_t heal_ms(const struct gossip *g)
 
     if (g->rounds_in < 5)
         return (uint64_t)FIRST_MS << g->rounds_in;
-    return size <= SMALL_RING
-               ? HEAL_MS
-               : (uint64_t)(HEAL_MS * ceil(log2(size) - log2(SMALL_RING) + 1));
+    return HEAL_MS * (uint64_t)(1 + doublings(size));
 }
 
 static uint64_t alone_ms(const struct gossip *g)

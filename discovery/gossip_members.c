@@ -1,7 +1,8 @@
 #include "discovery/gossip_members.h"
 
-#include <math.h>
 #include <stdlib.h>
+
+#include "sidecar/core/logarithm.h"
 
 enum { LATE_MS = 2000 };
 
@@ -116,7 +117,9 @@ static void complain(struct gossip_members *m, struct slice name, const char *re
 
 static double ring_scale(const struct gossip_members *m)
 {
-    return fmax(1, log10(m->alive + 1));
+    double scale = logarithm(m->alive + 1) / LOGARITHM_OF_10;
+
+    return scale > 1 ? scale : 1;
 }
 
 static uint64_t suspicion_min(const struct gossip_members *m)
@@ -135,8 +138,8 @@ static uint64_t suspicion_ms(const struct gossip_member *who)
 
     if (m->alive < GOSSIP_CONFIRMATIONS + 1)
         return (uint64_t)shortest;
-    return (uint64_t)(longest - (longest - shortest) * log(confirmed + 1) /
-                                    log(GOSSIP_CONFIRMATIONS + 1));
+    return (uint64_t)(longest - (longest - shortest) * logarithm(confirmed + 1) /
+                                    logarithm(GOSSIP_CONFIRMATIONS + 1));
 }
 
 static void tell(struct gossip_member *who)

@@ -1,5 +1,4 @@
 /* Whom to speak to, and what to tell. */
-#include <math.h>
 
 #include "discovery/gossip_members.h"
 
@@ -114,9 +113,14 @@ struct gossip_message gossip_member_news(const struct gossip_member *who)
     return news;
 }
 
+/* For each digit of the ring's size: ceil(log10(alive + 2)) of them. */
 static unsigned tell_limit(const struct gossip_members *m)
 {
-    return GOSSIP_RETRANSMITS * (unsigned)ceil(log10(m->alive + 2));
+    unsigned digits = 1;
+
+    for (unsigned rest = (m->alive + 1) / 10; rest > 0; rest /= 10)
+        digits++;
+    return GOSSIP_RETRANSMITS * digits;
 }
 
 bool gossip_members_have_news(const struct gossip_members *m)

@@ -1,6 +1,6 @@
 #include "sidecar/balancer.h"
 
-#include <math.h>
+#include "sidecar/core/logarithm.h"
 
 /* Random looks before a balancer gives in and scans. */
 enum { LOOKS = 6 };
@@ -161,7 +161,7 @@ static double score(const struct service *s, uint32_t position, uint32_t key)
     h ^= h >> 33;
     h *= 0xc4ceb9fe1a85ec53ULL;
     h ^= h >> 33;
-    return -(double)i->weight / log(((double)(h >> 11) + 0.5) / 9007199254740992.0);
+    return -(double)i->weight / logarithm(((double)(h >> 11) + 0.5) / 9007199254740992.0);
 }
 
 static uint32_t pick_hash(struct service *s, const struct exchange *x,

@@ -1,5 +1,4 @@
 /* Picks an instance for the attempt, and tells the instance how it went. */
-#include <math.h>
 #include <uv.h>
 
 #include "sidecar/balancer.h"
@@ -141,23 +140,24 @@ static void balance_outcome(struct policy *policy, struct exchange *x)
     upstream_unref(u);
 }
 
-/* Peak EWMA: a slow answer counts at once, a fast one slowly (as in Finagle and linkerd). */
+/* Peak EWMA: a slow answer counts at once, a fast one slowly (as in Finagle and linkerd); dt / (dt + decay) of it, as a
+ * low-pass filter takes. */
 static void balance_answered(struct policy *policy, struct exchange *x)
 {
     struct service *s = ((struct policy_balance *)policy)->service;
     struct upstream *u = x->instance;
     uint64_t now;
-    double took;
+    double took, passed;
 
     if (s->policy->balancer != BALANCER_EWMA || !u)
         return;
     now = clock_now(x->clock);
     took = (double)(uv_hrtime() - x->sent_ns) / 1000;
+    passed = (double)(now - u->ewma_at_ms);
     if (took > u->ewma_us)
         u->ewma_us = took;
     else
-        u->ewma_us += (took - u->ewma_us) *
-                      (1 - exp(-(double)(now - u->ewma_at_ms) / EWMA_DECAY_MS));
+        u->ewma_us += (took - u->ewma_us) * passed / (passed + EWMA_DECAY_MS);
     u->ewma_at_ms = now;
 }
 

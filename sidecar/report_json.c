@@ -1,7 +1,5 @@
 #include "sidecar/report_json.h"
 
-#include <math.h>
-
 static double bucket_floor(unsigned at)
 {
     return at ? latency_bounds_ms[at - 1] : 0;
@@ -36,7 +34,7 @@ double stats_percentile(const struct service_stats *s, double percent)
 
 static double rounded(double ms)
 {
-    return round(ms * 100) / 100;
+    return (double)(uint64_t)(ms * 100 + 0.5) / 100;
 }
 
 static double mean(const struct service_stats *s)
