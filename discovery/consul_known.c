@@ -226,15 +226,18 @@ static enum err place_new(struct taking *t, const struct fresh *f, const char *i
     return place(t, f, entry);
 }
 
-/* With the node's name behind its id it may be too long, or the like. */
+/* With the node's name behind its id it may be too long, or the like; and a node that has the id twice lies. */
 static void check_second(const struct taking *t, struct fresh *f, const char *second)
 {
+    const struct known *other = find_id(t, second);
     struct instance i = f->entry.instance;
     struct why w;
 
     why_init(&w);
     i.id = second;
-    f->is_bad = instance_check(&i, &w) != ERR_OK;
+    f->is_bad = other && other->seen
+                    ? why(&w, ERR_BAD_RECORD, "its node lists it more than once")
+                    : instance_check(&i, &w);
     if (f->is_bad)
         consul_complain(t->consul, t->service, slice_of(second), w.text);
 }

@@ -229,6 +229,17 @@ TEST(memory_that_runs_out_harms_nobody)
     test_setup(NULL);
 }
 
+TEST(an_id_that_a_node_has_three_times_is_told_twice_and_never_as_gone)
+{
+    begin();
+    has("web", "n1", 1);
+    has("web", "n1", 2);
+    has_status("web", "n1", 3, "critical");
+    assert_string_equal(take(), "+web:1 +web@n1:2 ");
+    begin();
+    assert_string_equal(take(), "-web -web@n1 ");
+}
+
 TESTS(RUN_WITH(at_first_all_is_new_and_then_nothing),
       RUN_WITH(another_order_is_no_change_of_who_is_there),
       RUN_WITH(many_that_leave_in_the_middle_are_looked_beyond),
@@ -241,4 +252,5 @@ TESTS(RUN_WITH(at_first_all_is_new_and_then_nothing),
       RUN_WITH(one_that_goes_bad_has_gone),
       RUN_WITH(twice_the_same_is_one_more_and_no_disaster),
       RUN_WITH(what_is_no_list_is_an_error_and_all_is_forgotten),
-      RUN_WITH(memory_that_runs_out_harms_nobody))
+      RUN_WITH(memory_that_runs_out_harms_nobody),
+      RUN_WITH(an_id_that_a_node_has_three_times_is_told_twice_and_never_as_gone))
