@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """What a busy registry costs a sidecar: churn.py [SECONDS].
 
-A real etcd with 10,000 instances of 500 services, all of them in use; then 1,000 changes a second, while calls to one
-service go through the local endpoint at a steady pace. Prints latencies before and during, how far behind the sidecar was
-at the end, and its CPU and memory. The etcd and whoever changes it get what the others leave of the processors: they would
-be elsewhere. The same calls without a sidecar, at the same time, show what the machine alone does to them.
+A real etcd with 10,000 instances of 500 services, all of them in use; then 1,000 changes a second, while an open loop of
+calls to one service goes through the local endpoint. Prints latencies (from when a call was due) before and during, how
+far behind the sidecar was at the end, and its CPU and memory.
+
+The etcd and whoever changes it would be elsewhere: they have one processor, and client, sidecar and app the other. The
+same calls without a sidecar, at the same time, show what the machine alone does to them.
 """
 import http.client
 import json
@@ -12,7 +14,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -20,38 +21,51 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from registries import beside  # noqa: E402
 from registries.etcd import Etcd, b64  # noqa: E402
+from ports import free_port  # noqa: E402
 from registries.test_etcd import EACH, PREFIX, SERVICES, fill, instances, node  # noqa: E402
-from scenario.apps import App  # noqa: E402
-from scenario.lib import eventually  # noqa: E402
+from scenario.lib import ROOT, eventually  # noqa: E402
 
-PACE, CHANGES, BATCH = 200, 1000, 20
+RATE, CHANGES, BATCH, ANSWER = 500, 1000, 20, 128
+HERE, ELSEWHERE = 0, 1  # processors
 
 
-class Calls(threading.Thread):
-    """PACE calls a second on one connection; latencies from when each was due."""
+def pin(pid, cpu):
+    subprocess.run(["taskset", "-a", "-c", "-p", str(cpu), str(pid)], check=True, stdout=subprocess.DEVNULL)
 
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.port, self.taken, self.failed, self.ending = port, [], 0, False
-        self.start()
 
-    def run(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        due = time.monotonic()
-        while not self.ending:
-            due += 1 / PACE
-            time.sleep(max(0, due - time.monotonic()))
-            connection.request("GET", "/steady/x")
-            answer = connection.getresponse()
-            answer.read()
-            self.failed += answer.status != 200
-            self.taken.append(time.monotonic() - due)
+def tool(name, *arguments, **more):
+    process = subprocess.Popen([str(c) for c in (ROOT / "build/bench" / name, *arguments)], text=True, **more)
+    pin(process.pid, HERE)
+    return process
 
-    def stop(self):
-        self.ending = True
-        self.join()
-        taken = sorted(self.taken)
-        return {q: 1000 * taken[int(len(taken) * q / 100)] for q in (50, 99)}, self.failed, len(taken)
+
+class Calls:
+    """RATE calls a second for so long, through the sidecar or past it."""
+
+    def __init__(self, port, path, seconds):
+        self.process = tool("load", "-p", port, "-u", path, "-e", ANSWER, "-c", 8, "-r", RATE, "-n", int(RATE * seconds), "-w", 100,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+        ready = self.process.stdout.readline()
+        assert ready.startswith("READY 0"), ready
+
+    def start(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def result(self):
+        result = json.loads(self.process.stdout.readline())
+        assert "fatal" not in result, result
+        self.process.communicate("\n")
+        return result
+
+
+def both(sidecar, app_port, seconds, meanwhile=lambda: None):
+    """Calls through the sidecar and past it, at the same time; and what was done meanwhile."""
+    calls = [Calls(sidecar.port, "/steady/b/%d" % ANSWER, seconds), Calls(app_port, "/b/%d" % ANSWER, seconds)]
+    for c in calls:
+        c.start()
+    done = meanwhile()
+    return [c.result() for c in calls], done
 
 
 def cpu_s(pid):
@@ -61,7 +75,7 @@ def cpu_s(pid):
 
 def churn(etcd_port, seconds):
     """Changes of addresses, round and round, at an even pace; how many there were, and the last one's mark."""
-    os.nice(19)
+    pin(os.getpid(), ELSEWHERE)
     connection = http.client.HTTPConnection("127.0.0.1", etcd_port, timeout=10)
     begin, made = time.monotonic(), 0
     while time.monotonic() - begin < seconds:
@@ -77,36 +91,46 @@ def churn(etcd_port, seconds):
     return made, time.monotonic() - begin, service, port
 
 
+def changes(sidecar, etcd_port, seconds):
+    """As a process of its own; and for how long the sidecar has not known of the last one."""
+    with ProcessPoolExecutor(1) as producer:
+        made, took, service, port = producer.submit(churn, etcd_port, seconds).result()
+    end = time.monotonic()
+    eventually(lambda: any(i["address"].endswith(":%d" % port) for i in beside.sees(sidecar, service)), "the last", 30)
+    return made, took, time.monotonic() - end
+
+
+def say(when, result, before=None):
+    text = "%-26s p50 %3.0f us  p99 %4.0f us  %d of %d failed" % (when, result["p50"], result["p99"], result["errors"], result["n"])
+    print(text + ("; p99 is %.2f times the quiet one" % (result["p99"] / before["p99"]) if before else ""))
+
+
 def main(seconds):
+    subprocess.run([sys.executable, ROOT / "tests/bench/bench.py", "build"], check=True)
     with Etcd() as server, tempfile.TemporaryDirectory() as folder:
-        app = App()
+        app_port = free_port()
+        app = tool("origin", app_port, stdout=subprocess.DEVNULL)
         fill(server)
-        server.put(PREFIX + "steady/steady-1", node("steady", "steady-1", app.port))
-        sidecar = beside.start(Path(folder) / "one", server.url)
+        server.put(PREFIX + "steady/steady-1", node("steady", "steady-1", app_port))
+        sidecar = beside.start(Path(folder) / "one", server.url, proxy={"allowed_hosts": ["bench.local"]}, log={"access": False})
         eventually(lambda: instances(sidecar) == SERVICES * EACH + 1, "all instances", 60)
-        subprocess.run(["renice", "-n", "19", "-p", str(server.process.pid)], check=True, stdout=subprocess.DEVNULL)
-        quiet, direct = Calls(sidecar.port), Calls(app.port)
-        time.sleep(seconds / 2)
-        (before, failed, count), (before_direct, _, _) = quiet.stop(), direct.stop()
-        print("quiet   p50 %.2f ms  p99 %.2f ms  %d of %d failed" % (before[50], before[99], failed, count))
-        rss, cpu, busy = sidecar.rss_kib(), cpu_s(sidecar.process.pid), Calls(sidecar.port)
-        direct = Calls(app.port)
-        with ProcessPoolExecutor(1) as beside_the_calls:  # which would else wait for this one's Python
-            made, took, service, port = beside_the_calls.submit(churn, server.port, seconds).result()
-        end = time.monotonic()
-        eventually(lambda: any(i["address"].endswith(":%d" % port) for i in beside.sees(sidecar, service)), "the last", 30)
-        behind = time.monotonic() - end
-        (during, failed, count), (during_direct, _, _) = busy.stop(), direct.stop()
-        used = cpu_s(sidecar.process.pid) - cpu
+        pin(server.process.pid, ELSEWHERE)
+        pin(sidecar.process.pid, HERE)
+        at_first = cpu_s(sidecar.process.pid)
+        (quiet, quiet_direct), _ = both(sidecar, app_port, seconds)
+        say("quiet", quiet)
+        say("quiet, without a sidecar", quiet_direct)
+        rss, cpu = sidecar.rss_kib(), cpu_s(sidecar.process.pid)
+        (busy, busy_direct), (made, took, behind) = both(sidecar, app_port, seconds, lambda: changes(sidecar, server.port, seconds))
+        used = cpu_s(sidecar.process.pid) - cpu - (cpu - at_first)
+        say("during", busy, quiet)
+        say("during, without a sidecar", busy_direct, quiet_direct)
         print("%d changes in %.1f s: %.0f a second; the last was known after %.3f s" % (made, took, made / took, behind))
-        print("during  p50 %.2f ms  p99 %.2f ms  %d of %d failed; p99 is %.2f times the quiet one" % (
-            during[50], during[99], failed, count, during[99] / before[99]))
-        print("without a sidecar p99 %.2f, then %.2f ms: %.2f times" % (
-            before_direct[99], during_direct[99], during_direct[99] / before_direct[99]))
-        print("CPU %.0f %% of a core, %.0f us a change; memory %+d KiB" % (
+        print("CPU more than quiet: %.0f %% of one, %.0f us a change; memory %+d KiB" % (
             100 * used / took, 1e6 * used / made, sidecar.rss_kib() - rss))
         sidecar.stop()
-        app.stop()
+        app.kill()
+        app.wait()
 
 
 if __name__ == "__main__":
