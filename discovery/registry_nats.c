@@ -190,7 +190,7 @@ static enum err refuse_lone_user(struct registry_url *u, struct why *w)
     char *at = strstr(u->text, "//");
 
     if (at)
-        memset(at + 2, '*', u->user.size);
+        memset(at + 2, '*', strcspn(at + 2, "@"));
     return why(w, ERR_BAD_VALUE,
                "a user without a password: if it is a token, write it as registry.token, "
                "token_file, or nats://:TOKEN@HOST");

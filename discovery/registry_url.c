@@ -1,6 +1,7 @@
 /* URLs as people write them: scheme, then what the backend makes of the rest (RFC 3986 §3). */
 #include "discovery/registry.h"
 #include "sidecar/core/text.h"
+#include "transport/http_server.h"
 
 static struct slice cut(struct slice *rest, const char *ends)
 {
@@ -125,6 +126,16 @@ static enum err write_text(struct registry_url *u)
     return e;
 }
 
+/* In place: what is decoded is shorter. What is no escape stays as it stood (a password may well have a '%'). */
+static struct slice decoded(struct registry_url *u, struct slice s)
+{
+    char *at = u->storage + (s.base ? s.base - u->storage : 0);
+
+    if (slice_find(s, '%') == s.size || !percent_decode(s, at, s.size + 1))
+        return s;
+    return slice_of(at);
+}
+
 static bool has_blanks(struct slice s)
 {
     for (size_t i = 0; i < s.size; i++)
@@ -162,5 +173,9 @@ enum err registry_url_parse(struct registry_url *u, struct slice text, struct wh
     e = write_text(u);
     if (e == ERR_BAD_VALUE)
         return why(w, e, "a registry URL is too long");
-    return e ? why(w, e, "%s", err_text(e)) : ERR_OK;
+    if (e)
+        return why(w, e, "%s", err_text(e));
+    u->user = decoded(u, u->user);
+    u->password = decoded(u, u->password);
+    return ERR_OK;
 }

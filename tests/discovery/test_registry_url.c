@@ -57,6 +57,24 @@ TEST(shows_no_secrets)
     assert_string_equal(url.text, "consul://bob:***@host:8500?token=***&dc=eu");
 }
 
+TEST(reads_escapes_in_users_and_passwords)
+{
+    parse("etcd://bo%62%40eu:p%3As%2f%25@host:2379/x%20y");
+    assert_slice(url.user, "bob@eu");
+    assert_slice(url.password, "p:s/%");
+    assert_slice(url.hosts, "host:2379");
+    assert_slice(url.path, "/x%20y");
+    assert_string_equal(url.text, "etcd://bo%62%40eu:***@host:2379/x%20y");
+}
+
+TEST(leaves_what_is_no_escape_as_it_stands)
+{
+    parse("etcd://bob:100%@host");
+    assert_slice(url.password, "100%");
+    parse("etcd://bob:a%zz%00@host");
+    assert_slice(url.password, "a%zz%00");
+}
+
 static void assert_refused(const char *text)
 {
     assert_int_equal(registry_url_parse(&url, slice_of(text), &reason), ERR_BAD_VALUE);
@@ -140,7 +158,9 @@ TEST(lists_its_schemes)
 
 TESTS(RUN(takes_a_bare_scheme), RUN(takes_hosts_path_and_query),
       RUN(takes_files_with_and_without_slashes), RUN(shows_no_secrets),
-      RUN(refuses_what_is_no_url), RUN(an_unknown_registry_names_the_nearest),
+      RUN(reads_escapes_in_users_and_passwords),
+      RUN(leaves_what_is_no_escape_as_it_stands), RUN(refuses_what_is_no_url),
+      RUN(an_unknown_registry_names_the_nearest),
       RUN(a_registry_that_cannot_be_opened_closes_those_before_it),
       RUN(options_are_refused_where_there_are_none), RUN(takes_tls_behind_the_scheme),
       RUN(tls_is_refused_where_there_is_none), RUN(lists_its_schemes))
