@@ -16,6 +16,7 @@ What was measured is kept in build/bench/run.json (-o): each part replaces what 
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ import report
 import self_test
 import smoke
 from machine import BUILD, ROOT
-from proxies import KINDS, keep_binary
+from proxies import KINDS, csidecar_binary, keep_binary
 from workloads import WORKLOADS
 
 PROGRAMS = {"origin": ["origin.c"], "load": ["load.c", "load_options.c", "load_response.c"], "floor_raw": ["floor_raw.c"],
@@ -57,6 +58,13 @@ def build():
             subprocess.run([*compiler, *FLAGS, "-o", program, *(sources / f for f in files), *LIBRARIES], check=True)
 
 
+def versions():
+    """Of those who are compared: "HAProxy version 2.6.12-1 ...", as they say it."""
+    said = {"csidecar": [csidecar_binary(), "--version"], "haproxy": ["haproxy", "-v"], "nginx": ["nginx", "-v"]}
+    return [re.match(r".*?\d[\w.+~-]*", subprocess.run(c, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout)[0]
+            for c in said.values()]  # fmt: skip
+
+
 class Store:
     """The file of results; parts are saved as they come, so that an end in the middle loses little."""
 
@@ -68,7 +76,7 @@ class Store:
 
     def put(self, part, results):
         self.run[part].update(results)
-        self.run.update(when=time.strftime("%F %T"), kernel=os.uname().release, command=" ".join(sys.argv))
+        self.run.update(when=time.strftime("%F %T"), kernel=os.uname().release, command=" ".join(sys.argv), versions=versions())
         self.file.write_text(json.dumps(self.run))
 
     def clear(self):

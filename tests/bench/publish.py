@@ -13,7 +13,7 @@ def publish(run):
     before, rest = PAGE.read_text().split(BEGIN)
     _, after = rest.split(END)
     picture = "![CPU time of one request](%s)\n" % PICTURE.name
-    made = "`%s`, %s, Linux %s.\n" % (run["command"], run["when"], run["kernel"])
+    made = "`%s`, %s, Linux %s; %s.\n" % (run["command"], run["when"], run["kernel"], ", ".join(run["versions"]))
     PAGE.write_text("\n".join([before + BEGIN, made, picture, report.report(run), END]) + after)
     PICTURE.write_text(chart.chart(run))
     print("wrote %s and %s" % (PAGE.relative_to(ROOT), PICTURE.relative_to(ROOT)))
