@@ -95,12 +95,12 @@ struct registry_ops {
 };
 
 struct registry_url {
-    char text[512];      /* whole, for messages: without password */
-    struct slice scheme; /* all within `storage`; "consul" of "consul+https" */
-    bool is_tls;         /* "+tls" or "+https" stood behind the scheme */
+    char text[512];              /* whole, for messages: without password */
+    struct slice scheme;         /* all within `storage`; "consul" of "consul+https" */
+    bool is_tls;                 /* "+tls" or "+https" stood behind the scheme */
     struct slice user, password; /* percent-decoded */
-    struct slice hosts; /* "a:1,b:2" as it stood, or empty */
-    struct slice path;  /* from the first '/', or what follows "file:" */
+    struct slice hosts;          /* "a:1,b:2" as it stood, or empty */
+    struct slice path;           /* from the first '/', or what follows "file:" */
     struct slice query;
     char storage[1024];
 };

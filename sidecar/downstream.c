@@ -37,8 +37,7 @@ static void end(struct downstream *d, void (*how)(struct stream *s))
     if (d->closing)
         return;
     d->closing = true;
-    timer_stop(&d->timer, &d->worker->loop.clock);
-    list_remove(&d->advance);
+    timer_stop(&d->timer, &downstream_worker(d)->loop.clock);
     how(&d->socket.stream);
     if (!d->feeding)
         downstream_drop_call(d);
@@ -57,10 +56,10 @@ void downstream_abort(struct downstream *d)
 static void on_closed(struct stream *s)
 {
     struct downstream *d = of_stream(s);
-    struct worker *w = d->worker;
+    struct worker *w = downstream_worker(d);
 
     assert(!d->call);
-    queue_clear(&d->tail, &w->loop.chunks);
+    downstream_drop_tail(d);
     list_remove(&d->all);
     handover_count(w, -1);
     listening_unref(d->listening);
@@ -91,7 +90,7 @@ static void on_data(struct stream *s, struct slice bytes)
 
     if (d->lingering)
         return;
-    d->active_ms = loop_now(&d->worker->loop);
+    d->active_ms = loop_now(&downstream_worker(d)->loop);
     if (d->call && d->call->tunnel && d->call->request_read)
         port_tunnel_data(d->call, bytes);
     else
@@ -106,9 +105,9 @@ static void on_drained(struct stream *s)
         port_downstream_drained(d->call);
         return;
     }
-    worker_enter(d->worker);
+    worker_enter(downstream_worker(d));
     downstream_next(d);
-    worker_leave(d->worker);
+    worker_leave(downstream_worker(d));
 }
 
 static void on_ended(struct stream *s, enum err e)
@@ -144,9 +143,7 @@ struct socket *downstream_offer(struct listening *l)
 
     if (!d)
         return NULL;
-    d->worker = w;
     d->listening = listening_ref(l);
-    list_init(&d->advance);
     list_push_back(&w->downstreams, &d->all);
     handover_count(w, 1);
     if (w->downstream_most < w->downstream_count)
@@ -160,7 +157,7 @@ void downstream_accepted(struct socket *s)
 {
     struct downstream *d = container_of(s, struct downstream, socket);
 
-    d->active_ms = loop_now(&d->worker->loop);
+    d->active_ms = loop_now(&downstream_worker(d)->loop);
     downstream_watch_idle(d);
 }
 

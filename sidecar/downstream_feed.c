@@ -1,5 +1,8 @@
 /* From its bytes to requests: reading, refusing what is none, one request after the other. */
 #include "sidecar/downstream_parts.h"
+
+#include <stdlib.h>
+
 #include "sidecar/port.h"
 #include "sidecar/reply.h"
 #include "sidecar/worker.h"
@@ -34,7 +37,7 @@ static enum err check_limits(const struct limit_settings *l, const struct http_h
 static enum err on_head(struct http_reader *r, const struct http_head *head)
 {
     struct downstream *d = of_reader(r);
-    enum err e = check_limits(&d->worker->settings->limits, head);
+    enum err e = check_limits(&downstream_worker(d)->settings->limits, head);
 
     if (e)
         return e;
@@ -98,15 +101,25 @@ void downstream_refuse(struct downstream *d, enum err e, const char *hint)
     c->close_down = true;
     c->status = (unsigned)err_status(e);
     write_refusal(d);
-    access_log_write(&d->worker->access_log, c);
+    access_log_write(&downstream_worker(d)->access_log, c);
     downstream_drop_call(d);
     downstream_linger(d);
 }
 
 static void keep_tail(struct downstream *d, struct slice bytes)
 {
-    if (queue_append(&d->tail, &d->worker->loop.chunks, bytes))
+    if (!d->tail)
+        d->tail = calloc(1, sizeof(*d->tail));
+    if (!d->tail || queue_append(d->tail, &downstream_worker(d)->loop.chunks, bytes))
         downstream_close(d);
+}
+
+void downstream_drop_tail(struct downstream *d)
+{
+    if (d->tail)
+        queue_clear(d->tail, &downstream_worker(d)->loop.chunks);
+    free(d->tail);
+    d->tail = NULL;
 }
 
 /* Answers that the client does not read: no further request until it does. */
@@ -118,7 +131,7 @@ static bool is_choked(const struct downstream *d)
 void downstream_read(struct downstream *d)
 {
     bool must_wait = (d->call && d->call->down_paused) || is_choked(d) ||
-                     queue_size(&d->tail) >= TAIL_LIMIT;
+                     downstream_tail_size(d) >= TAIL_LIMIT;
 
     if (!d->closing)
         stream_read(&d->socket.stream, d->lingering || !must_wait);
@@ -133,11 +146,11 @@ static struct slice feed_once(struct downstream *d, struct slice bytes)
 
     why_init(&why);
     d->feeding = true;
-    worker_enter(d->worker);
+    worker_enter(downstream_worker(d));
     e = reader_feed(&d->call->reader, bytes, &used, &why);
     if (!e && d->call->started && !d->call->finished)
         port_request_flush(d->call);
-    worker_leave(d->worker);
+    worker_leave(downstream_worker(d));
     d->feeding = false;
     if (e && !d->closing)
         downstream_refuse(d, e, why.text);
@@ -148,7 +161,7 @@ static struct slice feed_once(struct downstream *d, struct slice bytes)
  * (three system calls of fourteen, where each request has its connection). */
 static bool needs_linger(const struct downstream *d, const struct call *c, size_t unread)
 {
-    return !c->last || unread > 0 || queue_size(&d->tail) > 0 ||
+    return !c->last || unread > 0 || downstream_tail_size(d) > 0 ||
            stream_queued(&d->socket.stream) > 0;
 }
 
@@ -156,7 +169,7 @@ static bool needs_linger(const struct downstream *d, const struct call *c, size_
 static void settle_finished(struct downstream *d, size_t unread)
 {
     struct call *c = d->call;
-    bool close = c->close_down || !c->request_read || d->worker->draining;
+    bool close = c->close_down || !c->request_read || downstream_worker(d)->draining;
     bool abort = c->abort_down, linger = needs_linger(d, c, unread);
 
     d->call = NULL;
@@ -179,7 +192,7 @@ void downstream_feed(struct downstream *d, struct slice bytes)
             break;
         }
         if (!d->call)
-            d->call = call_take(d->worker, d);
+            d->call = call_take(downstream_worker(d), d);
         if (!d->call) {
             (void)stream_write(&d->socket.stream, reply_without_memory());
             downstream_linger(d);
@@ -200,17 +213,19 @@ void downstream_feed(struct downstream *d, struct slice bytes)
 /* What came while the last request was being answered. */
 static void feed_tail(struct downstream *d)
 {
-    while (queue_size(&d->tail) > 0 && !d->call && !d->closing && !d->lingering &&
+    while (downstream_tail_size(d) > 0 && !d->call && !d->closing && !d->lingering &&
            !is_choked(d)) {
-        struct queue tail = d->tail;
+        struct queue tail = *d->tail;
         struct slice bytes;
 
-        d->tail = (struct queue){0};
+        *d->tail = (struct queue){0};
         while (queue_peek(&tail, &bytes, 1)) {
             downstream_feed(d, bytes);
-            queue_consume(&tail, &d->worker->loop.chunks, bytes.size);
+            queue_consume(&tail, &downstream_worker(d)->loop.chunks, bytes.size);
         }
     }
+    if (downstream_tail_size(d) == 0)
+        downstream_drop_tail(d);
     downstream_read(d);
 }
 
@@ -240,7 +255,7 @@ void downstream_next(struct downstream *d)
     if (d->closing || d->lingering)
         return;
     feed_tail(d);
-    if (d->half_closed && !downstream_is_busy(d) && queue_size(&d->tail) == 0 &&
+    if (d->half_closed && !downstream_is_busy(d) && downstream_tail_size(d) == 0 &&
         !d->closing && !d->lingering)
         downstream_input_ended(d);
 }
@@ -251,10 +266,5 @@ void downstream_finished(struct downstream *d, bool close)
         d->call->close_down |= close;
     if (d->closing || d->feeding)
         return;
-    list_remove(&d->advance);
-    list_push_back(&d->worker->advance, &d->advance);
-    if (!d->worker->feeding) {
-        worker_enter(d->worker);
-        worker_leave(d->worker);
-    }
+    worker_advance(downstream_worker(d), d);
 }

@@ -15,6 +15,7 @@ void downstream_close_when_sent(struct downstream *d);
 
 /* downstream_feed.c */
 void downstream_feed(struct downstream *d, struct slice bytes);
+void downstream_drop_tail(struct downstream *d);
 /* The client's FIN. */
 void downstream_input_ended(struct downstream *d);
 /* Not HTTP, or not as we take it: an answer where one is still possible, and the end. */

@@ -10,12 +10,12 @@ enum {
 static void set_timer(struct downstream *d, enum downstream_timer mode, uint64_t delay_ms)
 {
     d->timer_mode = mode;
-    timer_start(&d->timer, &d->worker->loop.clock, delay_ms);
+    timer_start(&d->timer, &downstream_worker(d)->loop.clock, delay_ms);
 }
 
 static uint64_t idle_limit(const struct downstream *d)
 {
-    return d->worker->settings->limits.keepalive;
+    return downstream_worker(d)->settings->limits.keepalive;
 }
 
 void downstream_watch_idle(struct downstream *d)
@@ -28,7 +28,7 @@ void downstream_watch_head(struct downstream *d)
 {
     if (d->call && !d->call->started && reader_in_message(&d->call->reader) &&
         d->timer_mode != TIMER_HEAD)
-        set_timer(d, TIMER_HEAD, d->worker->settings->limits.head_timeout);
+        set_timer(d, TIMER_HEAD, downstream_worker(d)->settings->limits.head_timeout);
 }
 
 void downstream_watch_half_closed(struct downstream *d)
@@ -44,7 +44,8 @@ void downstream_watch_linger(struct downstream *d)
 
 static void on_idle(struct downstream *d)
 {
-    uint64_t idle = loop_now(&d->worker->loop) - d->active_ms, limit = idle_limit(d);
+    uint64_t idle = loop_now(&downstream_worker(d)->loop) - d->active_ms,
+             limit = idle_limit(d);
 
     if (downstream_is_busy(d))
         set_timer(d, TIMER_IDLE, limit);
@@ -70,8 +71,8 @@ static void on_half_closed(struct downstream *d)
 
 static void on_linger(struct downstream *d)
 {
-    uint64_t now = loop_now(&d->worker->loop);
-    uint64_t limit = d->worker->settings->defaults.idle_timeout;
+    uint64_t now = loop_now(&downstream_worker(d)->loop);
+    uint64_t limit = downstream_worker(d)->settings->defaults.idle_timeout;
     size_t queued = stream_queued(&d->socket.stream);
 
     if (queued != d->mark)

@@ -24,11 +24,11 @@ static enum err write_head(struct call *c)
 /* What the client said without waiting for the 101. */
 static enum err forward_tail(struct call *c)
 {
-    struct queue *tail = &c->down->tail;
+    struct queue *tail = c->down->tail;
     struct slice bytes;
     enum err e = ERR_OK;
 
-    while (!e && queue_peek(tail, &bytes, 1)) {
+    while (!e && tail && queue_peek(tail, &bytes, 1)) {
         c->bytes_in += bytes.size;
         e = stream_write(&c->up->socket.stream, bytes) ? ERR_TRUNCATED : ERR_OK;
         queue_consume(tail, &c->worker->loop.chunks, bytes.size);

@@ -25,14 +25,42 @@ void worker_enter(struct worker *w)
     w->feeding++;
 }
 
+static struct downstream *next_to_advance(struct worker *w)
+{
+    struct downstream *d = w->advance.first;
+
+    if (!d)
+        return NULL;
+    w->advance.first = d->advance;
+    if (!d->advance)
+        w->advance.end = &w->advance.first;
+    d->advances = false;
+    return d;
+}
+
+/* The row is empty when the outermost feeding ends, before any handle's `closed` can come: nobody in it is freed. */
 void worker_leave(struct worker *w)
 {
-    struct list *first;
+    struct downstream *d;
 
     assert(w->feeding > 0);
-    while (w->feeding == 1 && (first = list_pop_front(&w->advance)))
-        downstream_next(container_of(first, struct downstream, advance));
+    while (w->feeding == 1 && (d = next_to_advance(w)))
+        downstream_next(d);
     w->feeding--;
+}
+
+void worker_advance(struct worker *w, struct downstream *d)
+{
+    if (!d->advances) {
+        d->advances = true;
+        d->advance = NULL;
+        *w->advance.end = d;
+        w->advance.end = &d->advance;
+    }
+    if (w->feeding)
+        return;
+    worker_enter(w);
+    worker_leave(w);
 }
 
 void worker_connection_closed(struct worker *w)
@@ -183,7 +211,7 @@ static void init_lists(struct worker *w)
     list_init(&w->connections);
     list_init(&w->listenings);
     list_init(&w->spare_calls);
-    list_init(&w->advance);
+    w->advance.end = &w->advance.first;
 }
 
 static void configure_log(struct worker *w)

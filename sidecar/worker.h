@@ -57,8 +57,10 @@ struct worker {
     uint32_t downstream_most; /* since memory was given back */
     struct list spare_calls;
     uint32_t spare_count;
-    struct list
-        advance; /* client connections whose next request waits for the end of a feeding */
+    /* Client connections whose next request waits for the end of a feeding, in their order. */
+    struct {
+        struct downstream *first, **end;
+    } advance;
     unsigned feeding;
     unsigned lookups; /* of DNS, under way */
     /* All sockets of this process, and all workers, lent; set before the first worker_listen(), or NULL. */
@@ -126,5 +128,7 @@ void worker_connection_closed(struct worker *w);
 /* Around each feeding of a reader: at the end of the outermost one, clients that wait advance. */
 void worker_enter(struct worker *w);
 void worker_leave(struct worker *w);
+/* It waits; outside of any feeding it does not have to. */
+void worker_advance(struct worker *w, struct downstream *d);
 
 #endif

@@ -36,7 +36,7 @@ size_t socket_waiting(const struct socket *s)
 void socket_drop_request(struct socket *s)
 {
     if (socket_waiting(s) > 0)
-        queue_clear(&s->request->queue, &s->loop->chunks);
+        queue_clear(&s->request->queue, &socket_loop(s)->chunks);
     free(s->request);
     s->request = NULL;
 }
@@ -58,14 +58,15 @@ static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     struct socket *s = socket_of_handle(handle);
 
     (void)suggested;
-    *buffer = uv_buf_init(s->loop->read_buffer, (unsigned)s->loop->read_size);
+    *buffer =
+        uv_buf_init(socket_loop(s)->read_buffer, (unsigned)socket_loop(s)->read_size);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer)
 {
     struct socket *s = socket_of_handle((uv_handle_t *)handle);
 
-    loop_touch(s->loop);
+    loop_touch(socket_loop(s));
     if (size > 0)
         s->stream.events->data(&s->stream, slice_from(buffer->base, (size_t)size));
     else if (size < 0)
@@ -102,10 +103,11 @@ void socket_read_now(struct socket *s)
 
     if (!s->reading || s->connecting || s->closing || s->ended)
         return;
-    size = recv(socket_fd(s), s->loop->read_buffer, s->loop->read_size, MSG_DONTWAIT);
+    size = recv(socket_fd(s), socket_loop(s)->read_buffer, socket_loop(s)->read_size,
+                MSG_DONTWAIT);
     if (size > 0)
         s->stream.events->data(&s->stream,
-                               slice_from(s->loop->read_buffer, (size_t)size));
+                               slice_from(socket_loop(s)->read_buffer, (size_t)size));
     else if (size < 0 && errno != EAGAIN && errno != EINTR)
         socket_end(s, socket_error(s, -errno));
 }
@@ -116,7 +118,7 @@ static void on_closed(uv_handle_t *handle)
 {
     struct socket *s = socket_of_handle(handle);
 
-    loop_touch(s->loop);
+    loop_touch(socket_loop(s));
     socket_drop_request(s);
     if (s->stream.events->closed)
         s->stream.events->closed(&s->stream);
@@ -129,7 +131,7 @@ static bool begin_closing(struct socket *s)
         return false;
     s->closing = true;
     if (!s->open)
-        uv_tcp_init(&s->loop->uv, &s->handle.tcp);
+        uv_tcp_init(&socket_loop(s)->uv, &s->handle.tcp);
     s->open = true;
     return true;
 }
@@ -169,7 +171,7 @@ void socket_init(struct socket *s, struct loop *l, const struct stream_events *e
 {
     *s = (struct socket){
         .stream = {&socket_ops, events},
-        .loop = l,
+        .handle.any.loop = &l->uv,
         .connecting = true,
         .reading = true,
     };
@@ -200,7 +202,7 @@ static void on_connected(uv_connect_t *connect, int status)
     void (*connected)(struct socket * s, enum err e) = s->request->connected;
     enum err e = status < 0 ? connect_error(s, status) : ERR_OK;
 
-    loop_touch(s->loop);
+    loop_touch(socket_loop(s));
     if (s->closing)
         return;
     if (!e && connected_to_itself(s, &s->request->to))
@@ -216,18 +218,18 @@ static int start_connecting(struct socket *s, const struct address *to)
     int status;
 
     if (address_is_path(to)) {
-        status = uv_pipe_init(&s->loop->uv, &s->handle.pipe, 0);
+        status = uv_pipe_init(&socket_loop(s)->uv, &s->handle.pipe, 0);
         s->open = status == 0;
         if (s->open)
             uv_pipe_connect(&s->request->connect, &s->handle.pipe, to->path.sun_path,
                             on_connected);
         return status;
     }
-    status = uv_tcp_init_ex(&s->loop->uv, &s->handle.tcp, to->any.sa_family);
+    status = uv_tcp_init_ex(&socket_loop(s)->uv, &s->handle.tcp, to->any.sa_family);
     s->open = status == 0;
     if (!s->open)
         return status;
-    if (!loop_can_watch(s->loop, socket_fd(s)))
+    if (!loop_can_watch(socket_loop(s), socket_fd(s)))
         return UV_ENOMEM;
     uv_tcp_nodelay(&s->handle.tcp, 1);
     return uv_tcp_connect(&s->request->connect, &s->handle.tcp, &to->any, on_connected);
@@ -252,7 +254,7 @@ enum err socket_connect(struct socket *s, const struct address *to,
 
 static enum err begin_reading(struct socket *s)
 {
-    if (!loop_can_watch(s->loop, socket_fd(s)))
+    if (!loop_can_watch(socket_loop(s), socket_fd(s)))
         return ERR_NO_MEMORY;
     start_reading(s);
     return ERR_OK;
@@ -260,8 +262,9 @@ static enum err begin_reading(struct socket *s)
 
 enum err socket_accept(struct socket *s, uv_stream_t *server)
 {
-    int status = server->type == UV_TCP ? uv_tcp_init(&s->loop->uv, &s->handle.tcp)
-                                        : uv_pipe_init(&s->loop->uv, &s->handle.pipe, 0);
+    int status = server->type == UV_TCP
+                     ? uv_tcp_init(&socket_loop(s)->uv, &s->handle.tcp)
+                     : uv_pipe_init(&socket_loop(s)->uv, &s->handle.pipe, 0);
 
     s->open = status == 0;
     if (status == 0)
@@ -273,8 +276,8 @@ enum err socket_accept(struct socket *s, uv_stream_t *server)
 
 enum err socket_adopt(struct socket *s, int fd, bool is_path)
 {
-    int status = is_path ? uv_pipe_init(&s->loop->uv, &s->handle.pipe, 0)
-                         : uv_tcp_init(&s->loop->uv, &s->handle.tcp);
+    int status = is_path ? uv_pipe_init(&socket_loop(s)->uv, &s->handle.pipe, 0)
+                         : uv_tcp_init(&socket_loop(s)->uv, &s->handle.tcp);
 
     s->open = status == 0;
     if (status == 0)

@@ -21,23 +21,22 @@
 
 struct socket {
     struct stream stream;
-    struct loop *loop;
     union {
-        uv_handle_t any;
+        uv_handle_t any; /* its loop is ours from socket_init() on */
         uv_stream_t stream;
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } handle;
     struct socket_request *request; /* while connecting, or bytes are queued */
     int error; /* the negative errno of what failed last, for people; 0: nothing did */
-    bool open; /* the handle was initialised */
-    bool connecting; /* or not yet: nothing can be written */
-    bool closing;    /* only `closed` may come */
-    bool reading;    /* as asked for with stream_read() */
-    bool above_high; /* drained is owed */
-    bool finishing;  /* FIN when the queue is empty */
-    bool broken;     /* a write failed: no more */
-    bool ended;      /* `ended` came */
+    bool open : 1;       /* the handle was initialised */
+    bool connecting : 1; /* or not yet: nothing can be written */
+    bool closing : 1;    /* only `closed` may come */
+    bool reading : 1;    /* as asked for with stream_read() */
+    bool above_high : 1; /* drained is owed */
+    bool finishing : 1;  /* FIN when the queue is empty */
+    bool broken : 1;     /* a write failed: no more */
+    bool ended : 1;      /* `ended` came */
 };
 
 /* Any state may be passed to stream_close() after this, connected or not. */

@@ -30,6 +30,11 @@ static inline struct socket *socket_of_handle(uv_handle_t *handle)
     return container_of(handle, struct socket, handle.any);
 }
 
+static inline struct loop *socket_loop(const struct socket *s)
+{
+    return container_of(s->handle.any.loop, struct loop, uv);
+}
+
 /* -1 when there is none, or no more. */
 int socket_fd(const struct socket *s);
 /* What went wrong, from a negative errno, which is noted. */

@@ -76,9 +76,9 @@ static int send_more(struct socket *s)
 {
     struct queue *queue = &s->request->queue;
 
-    queue_consume(queue, &s->loop->chunks, s->request->size);
+    queue_consume(queue, &socket_loop(s)->chunks, s->request->size);
     if (s->broken)
-        queue_clear(queue, &s->loop->chunks);
+        queue_clear(queue, &socket_loop(s)->chunks);
     if (queue_size(queue) > 0)
         return send_queued(s);
     all_sent(s);
@@ -89,7 +89,7 @@ static void on_written(uv_write_t *write, int status)
 {
     struct socket *s = socket_of_handle((uv_handle_t *)write->handle);
 
-    loop_touch(s->loop);
+    loop_touch(socket_loop(s));
     if (s->closing)
         return;
     if (status == 0)
@@ -105,7 +105,7 @@ static enum err queue_slices(struct socket *s, const struct slice *slices, unsig
 {
     for (unsigned i = 0; i < count; i++) {
         struct slice rest = slice_after(slices[i], skip);
-        enum err e = queue_append(&s->request->queue, &s->loop->chunks, rest);
+        enum err e = queue_append(&s->request->queue, &socket_loop(s)->chunks, rest);
 
         if (e)
             return e;

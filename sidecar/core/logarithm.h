@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LOGARITHM_OF_2  0.69314718055994530942
+#define LOGARITHM_OF_2 0.69314718055994530942
 #define LOGARITHM_OF_10 2.30258509299404568402
 
 /* x = m * 2^e with m from 1/sqrt(2) to sqrt(2); ln(m) = 2 artanh((m - 1) / (m + 1)), as a series. */

@@ -55,7 +55,7 @@ GATES = [
     Gate("system calls of it, 32 connections", 4.15, 0.1, calls("get128", 32), "perf", TRIES),
     Gate("system calls of a newconn", 11.0, 0.02, calls("newconn", 1), "perf", TRIES),
     Gate("RSS after 100 requests, KiB", 3100, 0.05, idle("RSS KiB after 100 requests"), tries=3),
-    Gate("KiB for each of 5,000 idle connections", 0.51, 0.05, idle("KiB per idle connection of 5000"), tries=3),
+    Gate("KiB for each of 5,000 idle connections", 0.45, 0.05, idle("KiB per idle connection of 5000"), tries=3),
     Gate("peak RSS with 1,000 busy connections, MiB", 5.9, 0.05, busy, tries=TRIES),
     Gate("RSS with 10,000 endpoints, MiB", 4.0, 0.05, endpoints, tries=3),
 ]
