@@ -80,7 +80,7 @@ def test_all_at_once(upstream, sidecar, file):
         file.write(users=some, items=[*good[: 2 + n % 3]], cart=[*some, refusing()])
 
     rewrite()
-    s = sidecar(file.settings)
+    s = sidecar({**file.settings, "defaults": {"retries": {"budget_min": 100}}})  # an address that refuses comes every 20 ms
     heard = []
     callers = [threading.Thread(target=call, args=(s, 120, heard)) for _ in range(8)]
     with meanwhile(rewrite, lambda: s.process.send_signal(signal.SIGHUP), lambda: s.admin("/stats")):
