@@ -126,14 +126,16 @@ static enum err write_text(struct registry_url *u)
     return e;
 }
 
-/* In place: what is decoded is shorter. What is no escape stays as it stood (a password may well have a '%'). */
+/* In its place, which is as long at least. All of it, or it stays as it stood: a password may well have a '%'. */
 static struct slice decoded(struct registry_url *u, struct slice s)
 {
-    char *at = u->storage + (s.base ? s.base - u->storage : 0);
+    char plain[sizeof u->storage];
 
-    if (slice_find(s, '%') == s.size || !percent_decode(s, at, s.size + 1))
+    if (!s.size || !percent_decode(s, plain, sizeof plain))
         return s;
-    return slice_of(at);
+    s.size = strlen(plain);
+    memcpy(u->storage + (s.base - u->storage), plain, s.size);
+    return s;
 }
 
 static bool has_blanks(struct slice s)

@@ -73,6 +73,8 @@ TEST(leaves_what_is_no_escape_as_it_stands)
     assert_slice(url.password, "100%");
     parse("etcd://bob:a%zz%00@host");
     assert_slice(url.password, "a%zz%00");
+    parse("etcd://bob:%41%zz%41@host");
+    assert_slice(url.password, "%41%zz%41");
 }
 
 static void assert_refused(const char *text)
