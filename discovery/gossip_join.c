@@ -1,7 +1,6 @@
 /* Push/pull: two members give each other all they know. With the seeds as long as we are alone; later from time to time
  * with a seed that is no member (it was started anew), with one of the dead (a ring that was split heals), and with
  * one of the living (what got lost on the way). */
-
 #include "discovery/gossip_parts.h"
 #include "discovery/gossip_user_state.h"
 #include "sidecar/core/log.h"

@@ -1,5 +1,4 @@
 /* Whom to speak to, and what to tell. */
-
 #include "discovery/gossip_members.h"
 
 static bool is_at(const struct gossip_member *who, const struct address *a, bool any_port)

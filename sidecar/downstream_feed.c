@@ -140,17 +140,18 @@ void downstream_read(struct downstream *d)
 /* One message at most: feeding stops at its end. Returns what is left. */
 static struct slice feed_once(struct downstream *d, struct slice bytes)
 {
+    struct worker *w = downstream_worker(d);
     struct why why;
     size_t used = 0;
     enum err e;
 
     why_init(&why);
     d->feeding = true;
-    worker_enter(downstream_worker(d));
+    worker_enter(w);
     e = reader_feed(&d->call->reader, bytes, &used, &why);
     if (!e && d->call->started && !d->call->finished)
         port_request_flush(d->call);
-    worker_leave(downstream_worker(d));
+    worker_leave(w);
     d->feeding = false;
     if (e && !d->closing)
         downstream_refuse(d, e, why.text);

@@ -94,8 +94,8 @@ enum err worker_open(struct worker *w, unsigned number, unsigned workers,
                      const struct worker_events *events, struct mailbox *control,
                      void *control_owner, struct why *why);
 void worker_run(struct worker *w);
-/* Accept on `fd` (which the worker owns from now on; -1: others accept there, and hand over). `name`: of PORT and INGRESS, else NULL. `app`: of an
- * ingress, the list with the one instance; the caller's reference is taken over. */
+/* Accept on `fd` (which the worker owns from now on; -1: others accept there, and hand over). `name`: of PORT and
+ * INGRESS, else NULL. `app`: of an ingress, the list with the one instance; the caller's reference is taken over. */
 enum err worker_listen(struct worker *w, int fd, enum gateway_kind kind, const char *name,
                        struct instance_list *app);
 /* Stop accepting on all listeners of a kind; those who are connected may go on. */

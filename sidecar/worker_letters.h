@@ -21,10 +21,10 @@ void worker_take_list(struct worker *w, struct instance_list *list);
 void worker_take_app(struct worker *w, struct instance_list *list);
 void worker_take_forget(struct worker *w, struct slice service);
 void worker_take_drain(struct worker *w, bool refuse);
-/* Both, for tests that turn the loop themselves. */
-void worker_close_all(struct worker *w);
 void worker_halt(struct worker *w);
 void worker_end(struct worker *w);
+/* Both at once: where there are no other workers to wait for. */
+void worker_close_all(struct worker *w);
 void worker_close_listenings(struct worker *w, const enum gateway_kind *only);
 
 #endif

@@ -55,11 +55,10 @@ void socket_end(struct socket *s, enum err e)
 
 static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
-    struct socket *s = socket_of_handle(handle);
+    const struct loop *l = socket_loop(socket_of_handle(handle));
 
     (void)suggested;
-    *buffer =
-        uv_buf_init(socket_loop(s)->read_buffer, (unsigned)socket_loop(s)->read_size);
+    *buffer = uv_buf_init(l->read_buffer, (unsigned)l->read_size);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer)
@@ -99,15 +98,14 @@ static void socket_read(struct stream *stream, bool on)
  */
 void socket_read_now(struct socket *s)
 {
+    const struct loop *l = socket_loop(s);
     ssize_t size;
 
     if (!s->reading || s->connecting || s->closing || s->ended)
         return;
-    size = recv(socket_fd(s), socket_loop(s)->read_buffer, socket_loop(s)->read_size,
-                MSG_DONTWAIT);
+    size = recv(socket_fd(s), l->read_buffer, l->read_size, MSG_DONTWAIT);
     if (size > 0)
-        s->stream.events->data(&s->stream,
-                               slice_from(socket_loop(s)->read_buffer, (size_t)size));
+        s->stream.events->data(&s->stream, slice_from(l->read_buffer, (size_t)size));
     else if (size < 0 && errno != EAGAIN && errno != EINTR)
         socket_end(s, socket_error(s, -errno));
 }
@@ -177,6 +175,16 @@ void socket_init(struct socket *s, struct loop *l, const struct stream_events *e
     };
 }
 
+static int init_handle(struct socket *s, bool is_path)
+{
+    uv_loop_t *loop = s->handle.any.loop;
+    int status = is_path ? uv_pipe_init(loop, &s->handle.pipe, 0)
+                         : uv_tcp_init(loop, &s->handle.tcp);
+
+    s->open = status == 0;
+    return status;
+}
+
 static enum err connect_error(struct socket *s, int status)
 {
     s->error = status;
@@ -218,9 +226,8 @@ static int start_connecting(struct socket *s, const struct address *to)
     int status;
 
     if (address_is_path(to)) {
-        status = uv_pipe_init(&socket_loop(s)->uv, &s->handle.pipe, 0);
-        s->open = status == 0;
-        if (s->open)
+        status = init_handle(s, true);
+        if (status == 0)
             uv_pipe_connect(&s->request->connect, &s->handle.pipe, to->path.sun_path,
                             on_connected);
         return status;
@@ -262,11 +269,8 @@ static enum err begin_reading(struct socket *s)
 
 enum err socket_accept(struct socket *s, uv_stream_t *server)
 {
-    int status = server->type == UV_TCP
-                     ? uv_tcp_init(&socket_loop(s)->uv, &s->handle.tcp)
-                     : uv_pipe_init(&socket_loop(s)->uv, &s->handle.pipe, 0);
+    int status = init_handle(s, server->type == UV_NAMED_PIPE);
 
-    s->open = status == 0;
     if (status == 0)
         status = uv_accept(server, &s->handle.stream);
     if (status != 0)
@@ -276,10 +280,8 @@ enum err socket_accept(struct socket *s, uv_stream_t *server)
 
 enum err socket_adopt(struct socket *s, int fd, bool is_path)
 {
-    int status = is_path ? uv_pipe_init(&socket_loop(s)->uv, &s->handle.pipe, 0)
-                         : uv_tcp_init(&socket_loop(s)->uv, &s->handle.tcp);
+    int status = init_handle(s, is_path);
 
-    s->open = status == 0;
     if (status == 0)
         status =
             is_path ? uv_pipe_open(&s->handle.pipe, fd) : uv_tcp_open(&s->handle.tcp, fd);
