@@ -61,6 +61,7 @@ static void on_closed(struct stream *s)
     assert(!d->call);
     downstream_drop_tail(d);
     list_remove(&d->all);
+    w->downstream_count--;
     handover_count(w, -1);
     listening_unref(d->listening);
     free(d);
@@ -145,7 +146,7 @@ struct socket *downstream_offer(struct listening *l)
         return NULL;
     d->listening = listening_ref(l);
     list_push_back(&w->downstreams, &d->all);
-    handover_count(w, 1);
+    w->downstream_count++;
     if (w->downstream_most < w->downstream_count)
         w->downstream_most = w->downstream_count;
     timer_init(&d->timer, downstream_on_timer);

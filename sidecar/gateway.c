@@ -11,7 +11,12 @@
 
 static struct socket *listening_offer(struct listener *listener)
 {
-    return downstream_offer(listener->owner);
+    struct listening *l = listener->owner;
+    struct socket *s = downstream_offer(l);
+
+    if (s)
+        handover_count(l->worker, 1);
+    return s;
 }
 
 static void listening_accepted(struct listener *listener, struct socket *s)

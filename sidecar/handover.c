@@ -15,15 +15,12 @@ unsigned handover_ready(struct worker *w)
 
 void handover_count(struct worker *w, int by)
 {
-    __atomic_store_n(&w->downstream_count, w->downstream_count + (uint32_t)by,
-                     __ATOMIC_RELAXED);
+    __atomic_fetch_add(&w->clients, (uint32_t)by, __ATOMIC_RELAXED);
 }
 
-/* With those on their way: or a burst would all go to who was idle a moment ago. */
 static uint32_t clients_of(const struct worker *w)
 {
-    return __atomic_load_n(&w->downstream_count, __ATOMIC_RELAXED) +
-           __atomic_load_n(&w->promised, __ATOMIC_RELAXED);
+    return __atomic_load_n(&w->clients, __ATOMIC_RELAXED);
 }
 
 static bool is_ready(const struct worker *w, unsigned number)
@@ -59,10 +56,10 @@ void handover_give(struct listening *l, int fd)
 {
     struct worker *to = with_fewest(l);
 
-    __atomic_fetch_add(&to->promised, 1, __ATOMIC_RELAXED);
+    handover_count(to, 1);
     if (!worker_give(to, l->number, fd))
         return;
-    __atomic_fetch_sub(&to->promised, 1, __ATOMIC_RELAXED);
+    handover_count(to, -1);
     close(fd);
 }
 
@@ -83,8 +80,8 @@ void handover_take(struct worker *w, unsigned number, int fd)
     struct listening *l = find(w, number);
     struct socket *s = l ? downstream_offer(l) : NULL;
 
-    __atomic_fetch_sub(&w->promised, 1, __ATOMIC_RELAXED);
     if (!s) {
+        handover_count(w, -1);
         close(fd);
         return;
     }

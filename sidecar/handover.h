@@ -18,7 +18,8 @@ bool handover_wanted(const struct listening *l);
 void handover_give(struct listening *l, int fd);
 /* On the thread of who takes it: `number` is the listening's. */
 void handover_take(struct worker *w, unsigned number, int fd);
-/* A client of its own came (1) or went (-1). */
+/* On any thread: the worker has got a client (1), which may be on its way still, or lost one (-1). Counting those on
+ * their way keeps a burst from going to who was idle a moment ago. */
 void handover_count(struct worker *w, int by);
 
 #endif

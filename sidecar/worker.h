@@ -52,8 +52,7 @@ struct worker {
     struct list unlisted; /* services without instances, least recently used first */
     uint32_t unlisted_count;
     struct list downstreams, connections, listenings;
-    uint32_t downstream_count; /* written here, read by the other workers (atomic) */
-    uint32_t connection_count, listening_count;
+    uint32_t downstream_count, connection_count, listening_count;
     uint32_t downstream_most; /* since memory was given back */
     struct list spare_calls;
     uint32_t spare_count;
@@ -78,8 +77,8 @@ struct worker {
     bool closing;
     /* Requests under way, inbound and outbound: written here, read by the control loop (atomic). */
     unsigned busy_inbound, busy_outbound;
-    /* Listenings of this worker that can take what others accept, and clients that are on their way (atomic). */
-    unsigned ready, promised;
+    /* For the hand-over (atomic): listenings that can take what others accept; clients, and those on their way. */
+    unsigned ready, clients;
 };
 
 /* Control thread. `via` is copied. */

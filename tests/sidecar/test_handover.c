@@ -91,7 +91,7 @@ static unsigned seen(const unsigned *count_of_a_worker)
 
 static unsigned taken(unsigned worker)
 {
-    return seen(&workers[worker].downstream_count);
+    return seen(&workers[worker].clients);
 }
 
 static void wait_a_moment(unsigned *waited_ms)
