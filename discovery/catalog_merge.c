@@ -3,15 +3,18 @@
 
 #include "discovery/catalog_parts.h"
 
+/* An instance is here a list of one, its source's, of which the new list borrows. Nobody but us reads the `index` of such
+ * a one: it is the place in the last list, to find it again without a search. */
 struct merge {
     const struct service *service;
     const struct instance_list *before;
-    struct instance *found; /* texts are the sources' */
+    struct instance_list **found;
     uint32_t count;
+    struct instance_list **places; /* who has which of the list */
+    bool several;                  /* an id may be told twice */
+    bool several_sources;          /* and so may an address */
     struct map ids;
     struct map addresses; /* of earlier sources: the same place, registered twice */
-    bool several;
-    unsigned char *taken; /* places of the list */
     enum err failed;
 };
 
@@ -30,78 +33,128 @@ static struct slice address_key(const struct address *a)
     }
 }
 
-static void put(struct merge *m, struct map *map, struct slice key,
-                const struct instance *i)
+static void put(struct map *map, struct slice key, struct instance_list *one,
+                struct merge *m)
 {
-    enum err e = map_put(map, key, (void *)i);
+    enum err e = map_put(map, key, one);
 
     m->failed = m->failed ? m->failed : e;
 }
 
-static void take(struct merge *m, const struct instance *i)
+static void take(struct merge *m, struct instance_list *one)
 {
-    if (map_get(&m->ids, slice_of(i->id)))
+    const struct instance *i = one->instances;
+
+    if (m->several && map_get(&m->ids, slice_of(i->id)))
         return;
-    if (m->several && map_get(&m->addresses, address_key(&i->address)))
+    if (m->several_sources && map_get(&m->addresses, address_key(&i->address)))
         return;
-    put(m, &m->ids, slice_of(i->id), i);
-    m->found[m->count++] = *i;
+    if (m->several)
+        put(&m->ids, slice_of(i->id), one, m);
+    m->found[m->count++] = one;
 }
 
 /* Two ids at one address within one registry are two: only another registry repeats. */
 static void close_source(struct merge *m, uint32_t from)
 {
-    for (uint32_t i = from; m->several && i < m->count; i++)
-        put(m, &m->addresses, address_key(&m->found[i].address), &m->found[i]);
+    for (uint32_t i = from; m->several_sources && i < m->count; i++)
+        put(&m->addresses, address_key(&m->found[i]->instances->address), m->found[i], m);
 }
 
 static void take_source(struct merge *m, const struct source *s)
 {
     uint32_t from = m->count;
 
-    list_each(at, after, &s->live.held) take(m, instance_held(at));
-    list_each(at, after, &s->kept.held) take(m, instance_held(at));
+    list_each(at, after, &s->live.held) take(m, instance_held_list(at));
+    list_each(at, after, &s->kept.held) take(m, instance_held_list(at));
     close_source(m, from);
 }
 
 static uint32_t room(struct merge *m)
 {
     uint32_t total = 0;
-    unsigned sources = 0;
+    unsigned sources = 0, sets = 0;
 
     list_each(at, after, &m->service->sources)
     {
         struct source *s = container_of(at, struct source, node);
-        uint32_t count = instance_set_count(&s->live) + instance_set_count(&s->kept);
+        uint32_t live = instance_set_count(&s->live), kept = instance_set_count(&s->kept);
 
-        total += count;
-        sources += count > 0;
+        total += live + kept;
+        sets += (live > 0) + (kept > 0);
+        sources += live + kept > 0;
     }
-    m->several = sources > 1;
+    m->several = sets > 1;
+    m->several_sources = sources > 1;
     return total;
 }
 
-static void place(struct merge *m, struct instance *i, uint32_t at)
+static void place(struct merge *m, struct instance_list *one, uint32_t at)
 {
-    i->index = at;
-    m->taken[at] = 1;
+    one->instances->index = at;
+    m->places[at] = one;
+}
+
+static int by_index(const void *index, const void *instance)
+{
+    uint32_t x = *(const uint32_t *)index, y = ((const struct instance *)instance)->index;
+
+    return x < y ? -1 : x > y;
+}
+
+static const struct instance *at_place(const struct instance_list *l, uint32_t index)
+{
+    if (index < l->count && l->instances[index].index == index) /* no holes below it */
+        return &l->instances[index];
+    return bsearch(&index, l->instances, l->count, sizeof *l->instances, by_index);
+}
+
+static bool remembers_place(const struct merge *m, const struct instance *i)
+{
+    const struct instance *old = at_place(m->before, i->index);
+
+    return old && (old->id == i->id || strcmp(old->id, i->id) == 0);
+}
+
+/* For those that come back, or from another registry: they had a place, and were made anew. */
+static void search_places(struct merge *m)
+{
+    struct map before = {0};
+
+    for (uint32_t i = 0; i < m->before->count; i++) {
+        const struct instance *old = &m->before->instances[i];
+        enum err e = map_put(&before, slice_of(old->id), (void *)old);
+
+        m->failed = m->failed ? m->failed : e;
+    }
+    for (uint32_t i = 0; i < m->count; i++) {
+        struct instance *one = m->found[i]->instances;
+        const struct instance *old =
+            one->index == UINT32_MAX ? map_get(&before, slice_of(one->id)) : NULL;
+
+        if (old)
+            place(m, m->found[i], old->index);
+    }
+    map_fini(&before);
 }
 
 /* An instance of the list before keeps its place. */
 static void keep_places(struct merge *m)
 {
-    struct map before = {0};
+    bool all = true;
 
-    for (uint32_t i = 0; m->before && i < m->before->count; i++)
-        put(m, &before, slice_of(m->before->instances[i].id), &m->before->instances[i]);
     for (uint32_t i = 0; i < m->count; i++) {
-        const struct instance *old = map_get(&before, slice_of(m->found[i].id));
+        struct instance *one = m->found[i]->instances;
 
-        m->found[i].index = UINT32_MAX;
-        if (old)
-            place(m, &m->found[i], old->index);
+        if (m->before && remembers_place(m, one)) {
+            place(m, m->found[i], one->index);
+            continue;
+        }
+        one->index = UINT32_MAX;
+        all = false;
     }
-    map_fini(&before);
+    if (m->before && !all)
+        search_places(m);
 }
 
 static void fill_holes(struct merge *m)
@@ -109,19 +162,19 @@ static void fill_holes(struct merge *m)
     uint32_t hole = 0;
 
     for (uint32_t i = 0; i < m->count; i++) {
-        if (m->found[i].index != UINT32_MAX)
+        if (m->found[i]->instances->index != UINT32_MAX)
             continue;
-        while (m->taken[hole])
+        while (m->places[hole])
             hole++;
-        place(m, &m->found[i], hole);
+        place(m, m->found[i], hole);
     }
 }
 
-static int by_index(const void *a, const void *b)
+static void sort_by_place(struct merge *m)
 {
-    const struct instance *x = a, *y = b;
-
-    return x->index < y->index ? -1 : x->index > y->index;
+    for (uint32_t at = 0, i = 0; i < m->count; at++)
+        if (m->places[at])
+            m->found[i++] = m->places[at];
 }
 
 static void describe(struct instance_list *l, const struct service *s)
@@ -158,8 +211,8 @@ static struct instance_list *build(struct merge *m)
     if (m->failed)
         return NULL;
     fill_holes(m);
-    qsort(m->found, m->count, sizeof *m->found, by_index);
-    l = instance_list_new(m->service->name, m->found, m->count);
+    sort_by_place(m);
+    l = instance_list_borrow(m->service->name, m->found, m->count);
     if (l)
         describe(l, m->service);
     return l;
@@ -173,13 +226,13 @@ struct instance_list *catalog_merge(const struct service *s,
     uint32_t most = room(&m);
 
     m.found = calloc(most + 1, sizeof *m.found);
-    m.taken = calloc(most + (before ? before->places : 0) + 1, 1);
-    if (m.found && m.taken)
+    m.places = calloc(most + (before ? before->places : 0) + 1, sizeof *m.places);
+    if (m.found && m.places)
         l = build(&m);
     map_fini(&m.ids);
     map_fini(&m.addresses);
     free(m.found);
-    free(m.taken);
+    free(m.places);
     return l;
 }
 

@@ -86,6 +86,11 @@ static unsigned count_pairs(const struct instance *instances, uint32_t count)
     return pairs;
 }
 
+static void widen(struct instance_list *l, uint32_t index)
+{
+    l->places = index >= l->places ? index + 1 : l->places;
+}
+
 static void copy_instances(struct instance_list *l, struct block *b,
                            const struct instance *from)
 {
@@ -99,7 +104,7 @@ static void copy_instances(struct instance_list *l, struct block *b,
         to->metadata = copy_pairs(b, &from[i].metadata);
         if (from[i].endpoints)
             to->endpoints = copy_text(b, from[i].endpoints);
-        l->places = to->index >= l->places ? to->index + 1 : l->places;
+        widen(l, to->index);
     }
 }
 
@@ -120,6 +125,29 @@ struct instance_list *instance_list_new(const char *service,
     return l;
 }
 
+struct instance_list *instance_list_borrow(const char *service,
+                                           struct instance_list *const *ones,
+                                           uint32_t count)
+{
+    size_t each = sizeof(struct instance) + sizeof(struct instance_list *);
+    struct instance_list *l = malloc(sizeof(*l) + count * each + text_room(service));
+    struct block b;
+
+    if (!l)
+        return NULL;
+    *l = (struct instance_list){.references = 1, .count = count};
+    l->instances = (struct instance *)(l + 1);
+    l->lenders = (struct instance_list **)(l->instances + count);
+    b.text = (char *)(l->lenders + count);
+    for (uint32_t i = 0; i < count; i++) {
+        l->lenders[i] = instance_list_ref(ones[i]);
+        l->instances[i] = *ones[i]->instances;
+        widen(l, l->instances[i].index);
+    }
+    l->service = copy_text(&b, service);
+    return l;
+}
+
 struct instance_list *instance_list_ref(struct instance_list *l)
 {
     __atomic_add_fetch(&l->references, 1, __ATOMIC_RELAXED);
@@ -128,8 +156,11 @@ struct instance_list *instance_list_ref(struct instance_list *l)
 
 void instance_list_unref(struct instance_list *l)
 {
-    if (l && __atomic_sub_fetch(&l->references, 1, __ATOMIC_ACQ_REL) == 0)
-        free(l);
+    if (!l || __atomic_sub_fetch(&l->references, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    for (uint32_t i = 0; l->lenders && i < l->count; i++)
+        instance_list_unref(l->lenders[i]);
+    free(l);
 }
 
 static bool name_char(unsigned char c)
@@ -160,13 +191,15 @@ const char *instance_metadata(const struct instance *i, const char *key)
 
 static bool texts_equal(const char *a, const char *b)
 {
-    return strcmp(a ? a : "", b ? b : "") == 0;
+    return a == b || strcmp(a ? a : "", b ? b : "") == 0;
 }
 
 static bool pairs_equal(const struct pairs *a, const struct pairs *b)
 {
     if (a->count != b->count)
         return false;
+    if (a->items == b->items)
+        return true;
     for (unsigned i = 0; i < a->count; i++)
         if (!texts_equal(a->items[i].key, b->items[i].key) ||
             !texts_equal(a->items[i].value, b->items[i].value))

@@ -63,6 +63,8 @@ struct instance_list {
     struct instance *instances;
     uint32_t count;
     uint32_t places; /* indexes are below this */
+    struct instance_list *
+        *lenders; /* each instance's, whose texts it has; NULL: its own */
 };
 
 struct instance_list *instance_list_ref(struct instance_list *l);
@@ -71,6 +73,12 @@ void instance_list_unref(struct instance_list *l);
 /* Builds a list; a deep copy of all it is given. Freed by instance_list_unref(). */
 struct instance_list *instance_list_new(const char *service,
                                         const struct instance *instances, uint32_t count);
+
+/* Builds a list of lists of one instance each, whose texts it shares (and counts as a reference of theirs): a change of
+ * one of many costs no copy of the others. NULL without memory. */
+struct instance_list *instance_list_borrow(const char *service,
+                                           struct instance_list *const *ones,
+                                           uint32_t count);
 
 /* A valid service name: 1..128 of [A-Za-z0-9._-], not beginning with '_' or '.'. */
 bool service_name_is_valid(struct slice name);

@@ -53,7 +53,7 @@ static enum err held_add(struct instance_set *s, struct instance_list *copy)
     return ERR_OK;
 }
 
-static enum err put(struct instance_set *s, const struct instance *i, bool *changed)
+static enum err put(struct instance_set *s, struct instance *i, bool *changed)
 {
     struct instance_held *h = find(s, i->id);
     struct instance_list *copy;
@@ -64,6 +64,8 @@ static enum err put(struct instance_set *s, const struct instance *i, bool *chan
         return ERR_OK;
     if (!h && instance_set_count(s) >= SERVICE_INSTANCES_LIMIT)
         return ERR_TOO_LARGE;
+    if (h)
+        i->index = h->copy->instances->index;
     copy = instance_list_new(NULL, i, 1);
     if (!copy)
         return ERR_NO_MEMORY;

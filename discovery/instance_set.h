@@ -30,12 +30,17 @@ static inline uint32_t instance_set_count(const struct instance_set *s)
     return s->by_id.count;
 }
 
-static inline const struct instance *instance_held(const struct list *node)
+static inline struct instance_list *instance_held_list(const struct list *node)
 {
-    return container_of(node, struct instance_held, node)->copy->instances;
+    return container_of(node, struct instance_held, node)->copy;
 }
 
-/* Adds or replaces; *changed is set when that made a difference, else left alone. Past
+static inline const struct instance *instance_held(const struct list *node)
+{
+    return instance_held_list(node)->instances;
+}
+
+/* Adds or replaces (and keeps the index of what was there); *changed is set when that made a difference, else left alone. Past
  * SERVICE_INSTANCES_LIMIT: ERR_TOO_LARGE. On an error the set is as it was. */
 enum err instance_set_put(struct instance_set *s, const struct instance *i,
                           bool *changed);

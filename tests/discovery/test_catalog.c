@@ -119,6 +119,23 @@ TEST(an_instance_keeps_its_place_and_holes_are_filled)
     assert_int_equal(catalog_get(world.catalog, SLICE("orders"))->places, 3);
 }
 
+TEST(an_instance_that_moves_keeps_its_place)
+{
+    struct memory_server *a = open_one();
+
+    world_want("orders");
+    memory_drop(a, "orders", "o1");
+    world_passes(50);
+    memory_put(a, "orders", "o3", "127.0.0.1:33");
+    world_passes(50);
+    assert_int_equal(world_find("orders", "o3")->index, 2);
+    memory_drop(a, "orders", "o3");
+    memory_put(a, "orders", "o3", "127.0.0.1:34");
+    world_passes(50);
+    assert_int_equal(world_find("orders", "o3")->index, 2);
+    assert_int_equal(world_find("orders", "o2")->index, 1);
+}
+
 TEST(an_outage_keeps_the_list_and_marks_it)
 {
     struct memory_server *a = open_one();
@@ -453,6 +470,7 @@ TESTS(RUN_WITH(knows_nothing_before_it_is_asked), RUN_WITH(lists_what_the_regist
       RUN_WITH(changes_are_coalesced),
       RUN_WITH(a_list_that_says_the_same_changes_nothing),
       RUN_WITH(an_instance_keeps_its_place_and_holes_are_filled),
+      RUN_WITH(an_instance_that_moves_keeps_its_place),
       RUN_WITH(an_outage_keeps_the_list_and_marks_it),
       RUN_WITH(a_failing_registry_is_asked_again_ever_more_rarely),
       RUN_WITH(what_failed_is_asked_for_soon_when_one_was_answered_again),

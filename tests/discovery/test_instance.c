@@ -58,6 +58,24 @@ TEST(a_list_lives_until_the_last_lets_go)
     instance_list_unref(l);
 }
 
+TEST(a_list_borrows_texts_and_keeps_their_owners)
+{
+    struct instance a = sample("a"), b = sample("b");
+    struct instance_list *ones[] = {instance_list_new(NULL, &a, 1),
+                                    instance_list_new(NULL, &b, 1)};
+    struct instance_list *l;
+
+    ones[1]->instances->index = 4;
+    l = instance_list_borrow("orders", ones, 2);
+    assert_ptr_equal(l->instances[1].id, ones[1]->instances->id);
+    assert_int_equal(l->places, 5);
+    instance_list_unref(ones[0]);
+    instance_list_unref(ones[1]);
+    assert_string_equal(l->service, "orders");
+    assert_string_equal(instance_metadata(&l->instances[1], "zone"), "eu-1");
+    instance_list_unref(l);
+}
+
 TEST(names_of_services_are_safe_in_paths)
 {
     assert_true(service_name_is_valid(SLICE("orders")));
@@ -215,9 +233,10 @@ TEST(a_set_knows_when_nothing_changed)
 }
 
 TESTS(RUN(a_list_is_a_deep_copy), RUN(a_list_may_be_empty_and_texts_missing),
-      RUN(a_list_lives_until_the_last_lets_go), RUN(names_of_services_are_safe_in_paths),
-      RUN(the_longest_name_is_128_bytes), RUN(a_good_instance_passes),
-      RUN(an_id_that_could_break_a_head_or_a_log_is_refused),
+      RUN(a_list_lives_until_the_last_lets_go),
+      RUN(a_list_borrows_texts_and_keeps_their_owners),
+      RUN(names_of_services_are_safe_in_paths), RUN(the_longest_name_is_128_bytes),
+      RUN(a_good_instance_passes), RUN(an_id_that_could_break_a_head_or_a_log_is_refused),
       RUN(an_id_that_is_too_long_is_refused), RUN(an_address_nobody_can_call_is_refused),
       RUN(weights_out_of_range_are_refused), RUN(metadata_is_bounded),
       RUN(equal_are_those_a_balancer_cannot_tell_apart),
