@@ -58,11 +58,11 @@ def build():
             subprocess.run([*compiler, *FLAGS, "-o", program, *(sources / f for f in files), *LIBRARIES], check=True)
 
 
-def versions():
+def versions(proxies):
     """Of those who are compared: "HAProxy version 2.6.12-1 ...", as they say it."""
     said = {"csidecar": [csidecar_binary(), "--version"], "haproxy": ["haproxy", "-v"], "nginx": ["nginx", "-v"]}
     return [re.match(r".*?\d[\w.+~-]*", subprocess.run(c, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout)[0]
-            for c in said.values()]  # fmt: skip
+            for name, c in said.items() if name in proxies]  # fmt: skip
 
 
 class Store:
@@ -76,7 +76,7 @@ class Store:
 
     def put(self, part, results):
         self.run[part].update(results)
-        self.run.update(when=time.strftime("%F %T"), kernel=os.uname().release, command=" ".join(sys.argv), versions=versions())
+        self.run.update(when=time.strftime("%F %T"), kernel=os.uname().release, command=" ".join(sys.argv))
         self.file.write_text(json.dumps(self.run))
 
     def clear(self):
@@ -108,6 +108,7 @@ def measure(o):
     store = Store(o.output)
     if o.command in ("run", "full"):
         store.clear()
+    store.run["versions"] = versions(o.proxies)
     for part in PARTS[o.command]:
         part(o, store)
     print("\n" + report.report(store.run))

@@ -11,7 +11,7 @@ repeated and the cleanest one kept.
 import statistics
 import time
 
-from machine import Load, Origin, Patience, cpu_time, machine_time, memory_kib, open_proxy
+from machine import Origin, Patience, cpu_time, load_for, machine_time, memory_kib, open_proxy
 from proxies import KINDS
 from workloads import WORKLOADS
 
@@ -35,9 +35,9 @@ class Stopwatch:
                 "foreign": max(0.0, busy - ran - others) / wall, "steal": stolen / wall}
 
 
-def burst_once(proxy, load, origin, again):
+def burst_once(proxy, load, origin):
     watch = Stopwatch(proxy, [load.process.pid, origin.process.pid])
-    result = load.run(again)
+    result = load.run()
     spent = watch.stop()
     result.update(spent, cpu_us=spent["cpu_s"] / max(1, result["n"]) * 1e6)
     return result
@@ -47,11 +47,11 @@ def disturbance(burst):
     return burst["wait"] + burst["steal"] + burst["foreign"]
 
 
-def burst(proxy, load, origin, patience, again):
+def burst(proxy, load, origin, patience):
     best = None
     for _ in range(TRIES):
         patience.wait()
-        result = burst_once(proxy, load, origin, again or best is not None)
+        result = burst_once(proxy, load, origin)
         if best is None or disturbance(result) < disturbance(best):
             best = result
         if proxy.workload.cpus or (best["wait"] < 0.04 and best["steal"] < 0.05 and best["foreign"] < 0.2):
@@ -74,7 +74,7 @@ class Round:
 
     def open(self, kind):
         proxy = self.proxies[kind.name] = open_proxy(kind, self.origin.ports[: self.workload.origins], self.workload)
-        self.loads[kind.name] = Load(proxy, self.workload)
+        self.loads[kind.name] = load_for(proxy, self.workload)
         self.bursts[kind.name] = []
 
     def block(self, number, turn):
@@ -82,8 +82,7 @@ class Round:
         at = (number + turn) % len(names)
         order = names[at:] + names[:at]
         for name in reversed(order) if number % 2 else order:
-            mine = self.bursts[name]
-            mine.append(burst(self.proxies[name], self.loads[name], self.origin, self.patience, bool(mine)))
+            self.bursts[name].append(burst(self.proxies[name], self.loads[name], self.origin, self.patience))
 
     def results(self):
         def memory(name, what):

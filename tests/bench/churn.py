@@ -22,6 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from machine import BUILD, LoadGenerator, cpu_time, end, machine_time, start  # noqa: E402
 from registries import beside  # noqa: E402
 from registries.etcd import Etcd, b64  # noqa: E402
 from ports import free_port  # noqa: E402
@@ -30,22 +31,13 @@ from scenario.lib import ROOT, eventually  # noqa: E402
 
 RATE, CHANGES, BATCH, ANSWER = 2000, 1000, 4, 128  # as they come from many hosts, not in one bundle
 HERE, ELSEWHERE = 0, 1  # processors
-STOLEN = 1  # ticks of a second's 200: more, and it says nothing
-
-
-def stolen():
-    """Ticks of our processors that the host gave to others."""
-    return int(Path("/proc/stat").read_text().split()[8])
+STOLEN_S = 0.01  # of a second: more, and it says nothing
 
 
 def pin(pid, cpu):
-    subprocess.run(["taskset", "-a", "-c", "-p", str(cpu), str(pid)], check=True, stdout=subprocess.DEVNULL)
-
-
-def tool(name, *arguments, **more):
-    process = subprocess.Popen([str(c) for c in (ROOT / "build/bench" / name, *arguments)], text=True, **more)
-    pin(process.pid, HERE)
-    return process
+    """All threads of it."""
+    for task in os.listdir("/proc/%d/task" % pid):
+        os.sched_setaffinity(int(task), {cpu})
 
 
 class Calls(threading.Thread):
@@ -54,24 +46,20 @@ class Calls(threading.Thread):
     def __init__(self, port, path, seconds):
         super().__init__(daemon=True)
         self.seconds, self.slices = seconds, []
-        self.process = tool("load", "-p", port, "-u", path, "-e", ANSWER, "-c", 8, "-r", RATE, "-n", RATE, "-w", 100,
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
-        ready = self.process.stdout.readline()
-        assert ready.startswith("READY 0"), ready
+        self.load = LoadGenerator(["-p", port, "-u", path, "-e", ANSWER, "-c", 8, "-r", RATE, "-n", RATE, "-w", 100], {HERE})
+        assert not self.load.warm_up_errors, self.load.warm_up_errors
 
     def run(self):
         for _ in range(self.seconds):
-            self.process.stdin.write("again\n" if self.slices else "\n")
-            self.process.stdin.flush()
-            before = stolen()
-            result = json.loads(self.process.stdout.readline())
-            self.slices.append({**result, "stolen": stolen() - before})
-        self.process.communicate("\n")
+            _, before = machine_time()
+            result = self.load.run()
+            self.slices.append({**result, "stolen": machine_time()[1] - before})
+        self.load.close()
 
     def result(self):
         self.join()
-        assert not any("fatal" in s for s in self.slices), self.slices
-        good = [s for s in self.slices if s["stolen"] <= STOLEN] or self.slices
+        assert len(self.slices) == self.seconds, self.slices  # or it has said why
+        good = [s for s in self.slices if s["stolen"] <= STOLEN_S] or self.slices
         return {"good": len(good), **{k: statistics.median(s[k] for s in good) for k in ("p50", "p99")},
                 **{k: sum(s[k] for s in self.slices) for k in ("n", "errors")}}  # fmt: skip
 
@@ -85,14 +73,9 @@ def both(sidecar, app_port, seconds, meanwhile=lambda: None):
     return [c.result() for c in calls], done
 
 
-def cpu_s(pid):
-    fields = Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def churn(etcd_port, seconds):
     """Changes of addresses, round and round, at an even pace; how many there were, and the last one's mark."""
-    pin(os.getpid(), ELSEWHERE)
+    os.sched_setaffinity(0, {ELSEWHERE})
     connection = http.client.HTTPConnection("127.0.0.1", etcd_port, timeout=10)
     begin, made = time.monotonic(), 0
     while time.monotonic() - begin < seconds:
@@ -129,28 +112,27 @@ def main(seconds):
         tempfile.tempdir = "/dev/shm"
     with Etcd() as server, tempfile.TemporaryDirectory() as folder:
         app_port = free_port()
-        app = tool("origin", app_port, stdout=subprocess.DEVNULL)
+        app = start([BUILD / "origin", app_port], {HERE}, stdout=subprocess.DEVNULL)
         fill(server)
         server.put(PREFIX + "steady/steady-1", node("steady", "steady-1", app_port))
         sidecar = beside.start(Path(folder) / "one", server.url, proxy={"allowed_hosts": ["bench.local"]}, log={"access": False})
         eventually(lambda: instances(sidecar) == SERVICES * EACH + 1, "all instances", 60)
         pin(server.process.pid, ELSEWHERE)
         pin(sidecar.process.pid, HERE)
-        at_first = cpu_s(sidecar.process.pid)
+        at_first = cpu_time([sidecar.process.pid])[0]
         (quiet, quiet_direct), _ = both(sidecar, app_port, seconds)
         say("quiet", quiet)
         say("quiet, without a sidecar", quiet_direct)
-        rss, cpu = sidecar.rss_kib(), cpu_s(sidecar.process.pid)
+        rss, cpu = sidecar.rss_kib(), cpu_time([sidecar.process.pid])[0]
         (busy, busy_direct), (made, took, behind) = both(sidecar, app_port, seconds, lambda: changes(sidecar, server.port, seconds))
-        used = cpu_s(sidecar.process.pid) - cpu - (cpu - at_first)
+        used = cpu_time([sidecar.process.pid])[0] - cpu - (cpu - at_first)
         say("during", busy, quiet)
         say("during, without a sidecar", busy_direct, quiet_direct)
         print("%d changes in %.1f s: %.0f a second; the last was known after %.3f s" % (made, took, made / took, behind))
         print("CPU more than quiet: %.0f %% of one, %.0f us a change; memory %+d KiB" % (
             100 * used / took, 1e6 * used / made, sidecar.rss_kib() - rss))
         sidecar.stop()
-        app.kill()
-        app.wait()
+        end(app)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from machine import Load, Origin, Proxy
+from machine import Origin, Proxy, load_for
 from proxies import KINDS
 from workloads import WORKLOADS
 
@@ -25,7 +25,7 @@ def instructions_of(kind, origin, workload):
     ports = origin.ports[: workload.origins]
     proxy = Proxy(kind, ports, workload, wrap=["valgrind", "--tool=callgrind", "-q", "--callgrind-out-file=callgrind.%p"], limit=120)
     try:
-        load = Load(proxy, workload)
+        load = load_for(proxy, workload)
         load.run()
         load.close()
         proxy.process.send_signal(signal.SIGTERM)
@@ -51,7 +51,7 @@ def system_calls(kind, origin, workload, connections):
     proxy = Proxy(kind, origin.ports[: workload.origins], changed)
     counts = proxy.folder / "perf"
     try:
-        load = Load(proxy, changed)
+        load = load_for(proxy, changed)
         pids = ",".join(map(str, proxy.pids()))
         perf = subprocess.Popen(["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", pids, "-o", counts])
         time.sleep(0.5)

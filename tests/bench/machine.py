@@ -205,26 +205,22 @@ def open_proxy(kind, origins, workload):
     return (Proxy if kind.command else Direct)(kind, origins, workload)
 
 
-class Load:
-    """The load generator, warmed up and waiting."""
+class LoadGenerator:
+    """load.c, warmed up and waiting: each run() is a burst on the same connections."""
 
-    def __init__(self, proxy, workload, **changed):
-        w = workload.changed(**changed)
-        command = [BUILD / "load", "-p", proxy.port, "-u", w.path_for(proxy.kind), "-c", w.connections,
-                   "-n", w.requests, "-w", w.warm, "-m", w.method, "-b", w.body, "-r", w.rate]
-        command += ["-K"] if w.close else []
-        command += ["-i"] if w.idle else []
-        command += ["-e", w.expected] if w.expected is not None else []
-        self.process = start(command, w.cpus or LOAD_CPU, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.ready = self.process.stdout.readline()
-        if not self.ready.startswith("READY"):
+    def __init__(self, options, cpus):
+        self.process = start([BUILD / "load", *options], cpus, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.word = "\n"
+        ready = self.process.stdout.readline()
+        if not ready.startswith("READY"):
             self.close()
-            raise RuntimeError("load generator: " + self.ready)
-        self.warm_up_errors = int(self.ready.split()[1])
+            raise RuntimeError("load generator: " + ready)
+        self.warm_up_errors = int(ready.split()[1])
 
-    def run(self, again=False):
-        self.process.stdin.write("again\n" if again else "\n")
+    def run(self):
+        self.process.stdin.write(self.word)
         self.process.stdin.flush()
+        self.word = "again\n"
         result = json.loads(self.process.stdout.readline() or '{"fatal": "it died"}')
         if "fatal" in result:
             raise RuntimeError("load generator: " + result["fatal"])
@@ -240,3 +236,14 @@ class Load:
         except subprocess.TimeoutExpired:
             end(self.process)
         self.process.stdout.close()
+
+
+def load_for(proxy, workload, **changed):
+    """A load generator as the workload says."""
+    w = workload.changed(**changed)
+    options = ["-p", proxy.port, "-u", w.path_for(proxy.kind), "-c", w.connections, "-n", w.requests, "-w", w.warm,
+               "-m", w.method, "-b", w.body, "-r", w.rate]
+    options += ["-K"] if w.close else []
+    options += ["-i"] if w.idle else []
+    options += ["-e", w.expected] if w.expected is not None else []
+    return LoadGenerator(options, w.cpus or LOAD_CPU)

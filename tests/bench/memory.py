@@ -3,7 +3,7 @@
 import statistics
 import time
 
-from machine import Load, Origin, Proxy, memory_kib
+from machine import Origin, Proxy, load_for, memory_kib
 from proxies import KINDS
 from workloads import WORKLOADS
 
@@ -17,7 +17,7 @@ def median_rows(rows):
 
 
 def answered(proxy, workload, **changed):
-    load = Load(proxy, workload, **changed)
+    load = load_for(proxy, workload, **changed)
     load.run()
     load.close()
 
@@ -30,7 +30,7 @@ def idle_row(kind, origin, counts=IDLE):
         answered(proxy, workload, connections=1, requests=50, warm=50)
         start = row["RSS KiB after 100 requests"] = memory_kib(proxy.pids())
         for count in counts:
-            load = Load(proxy, workload, connections=count, idle=True)
+            load = load_for(proxy, workload, connections=count, idle=True)
             time.sleep(SETTLE_S)
             row["KiB per idle connection of %d" % count] = (memory_kib(proxy.pids()) - start) / count
             load.close()

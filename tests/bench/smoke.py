@@ -10,7 +10,7 @@ import shutil
 import bursts
 import counts
 import memory
-from machine import Load, Origin, open_proxy
+from machine import Origin, load_for, open_proxy
 from proxies import KINDS
 from workloads import WORKLOADS
 
@@ -113,7 +113,7 @@ def errors_of(kind, origin, workload):
     few = workload.changed(requests=300, warm=64)
     proxy = open_proxy(kind, origin.ports[:1], few)
     try:
-        load = Load(proxy, few)
+        load = load_for(proxy, few)
         result = load.run()
         load.close()
         errors = load.warm_up_errors + result["errors"] + result["unfinished"]

@@ -18,9 +18,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.machine import LoadGenerator  # noqa: E402
 from chaos import document, stage  # noqa: E402
 from chaos.churn import Churn  # noqa: E402
-from registries.base import popen  # noqa: E402
 from registries.etcd import Etcd  # noqa: E402
 from scenario.lib import ROOT, eventually  # noqa: E402
 
@@ -29,30 +29,6 @@ RELOAD_S = 10
 CONNECTIONS = 64
 FLAT = 0.05
 ANSWER = 128
-
-
-class Load:
-    """The open loop of tests/bench/load.c, in slices."""
-
-    def __init__(self, port, rate, seconds):
-        command = [ROOT / "build/bench/load", "-p", port, "-u", "/users/b/%d" % ANSWER, "-e", ANSWER, "-c", CONNECTIONS, "-r", rate,
-                   "-n", rate * seconds, "-w", CONNECTIONS]  # fmt: skip
-        self.process = popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        ready = self.process.stdout.readline()
-        assert ready.startswith("READY 0"), ready
-        self.word = "\n"
-
-    def slice(self):
-        self.process.stdin.write(self.word)
-        self.process.stdin.flush()
-        self.word = "again\n"
-        result = json.loads(self.process.stdout.readline())
-        assert "fatal" not in result, result
-        return result
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
 
 
 class Every:
@@ -106,13 +82,15 @@ class Soak:
     def load(self, seconds, into):
         """For so long, in slices. None is begun when something is wrong with the run itself."""
         length = min(SLICE_S, seconds)
-        load = Load(self.sidecar.port, self.rate, length)
+        load = LoadGenerator(["-p", self.sidecar.port, "-u", "/users/b/%d" % ANSWER, "-e", ANSWER, "-c", CONNECTIONS, "-w", CONNECTIONS,
+                              "-r", self.rate, "-n", self.rate * length], os.sched_getaffinity(0))  # fmt: skip
+        assert not load.warm_up_errors, load.warm_up_errors
         try:
             for _ in range(seconds // length):
-                into.append(load.slice())
+                into.append(load.run())
                 self.check(into)
         finally:
-            load.stop()
+            load.close()
 
     def check(self, slices):
         assert self.sidecar.process.poll() is None, "csidecar ended: %s" % self.d.logs()
