@@ -129,7 +129,9 @@ def test_a_hangup_at_the_very_end_ends_nothing_early(upstream, sidecar, file):
     for _ in range(5):
         s = sidecar(file.settings)
         s.process.send_signal(signal.SIGTERM)
+        limit = time.monotonic() + 60
         while s.process.poll() is None:
+            assert time.monotonic() < limit, "it does not end: " + s.log()[-2000:]
             s.process.send_signal(signal.SIGHUP)
             time.sleep(0.0005)  # a flood would keep a slow build from ending at all
         assert s.process.returncode == 0, s.log()[-2000:]
