@@ -33,10 +33,9 @@ static struct slice address_key(const struct address *a)
     }
 }
 
-static void put(struct map *map, struct slice key, struct instance_list *one,
-                struct merge *m)
+static void put(struct merge *m, struct map *map, struct slice key, void *value)
 {
-    enum err e = map_put(map, key, one);
+    enum err e = map_put(map, key, value);
 
     m->failed = m->failed ? m->failed : e;
 }
@@ -50,7 +49,7 @@ static void take(struct merge *m, struct instance_list *one)
     if (m->several_sources && map_get(&m->addresses, address_key(&i->address)))
         return;
     if (m->several)
-        put(&m->ids, slice_of(i->id), one, m);
+        put(m, &m->ids, slice_of(i->id), one);
     m->found[m->count++] = one;
 }
 
@@ -58,7 +57,7 @@ static void take(struct merge *m, struct instance_list *one)
 static void close_source(struct merge *m, uint32_t from)
 {
     for (uint32_t i = from; m->several_sources && i < m->count; i++)
-        put(&m->addresses, address_key(&m->found[i]->instances->address), m->found[i], m);
+        put(m, &m->addresses, address_key(&m->found[i]->instances->address), m->found[i]);
 }
 
 static void take_source(struct merge *m, const struct source *s)
@@ -122,10 +121,9 @@ static void search_places(struct merge *m)
     struct map before = {0};
 
     for (uint32_t i = 0; i < m->before->count; i++) {
-        const struct instance *old = &m->before->instances[i];
-        enum err e = map_put(&before, slice_of(old->id), (void *)old);
+        struct instance *old = &m->before->instances[i];
 
-        m->failed = m->failed ? m->failed : e;
+        put(m, &before, slice_of(old->id), old);
     }
     for (uint32_t i = 0; i < m->count; i++) {
         struct instance *one = m->found[i]->instances;

@@ -62,9 +62,8 @@ struct instance_list {
     uint64_t stale_since_wall_ms; /* 0: fresh */
     struct instance *instances;
     uint32_t count;
-    uint32_t places; /* indexes are below this */
-    struct instance_list *
-        *lenders; /* each instance's, whose texts it has; NULL: its own */
+    uint32_t places;                /* indexes are below this */
+    struct instance_list **lenders; /* of the texts, one each; NULL: its own */
 };
 
 struct instance_list *instance_list_ref(struct instance_list *l);

@@ -84,8 +84,8 @@ class Soak:
         length = min(SLICE_S, seconds)
         load = LoadGenerator(["-p", self.sidecar.port, "-u", "/users/b/%d" % ANSWER, "-e", ANSWER, "-c", CONNECTIONS, "-w", CONNECTIONS,
                               "-r", self.rate, "-n", self.rate * length], os.sched_getaffinity(0))  # fmt: skip
-        assert not load.warm_up_errors, load.warm_up_errors
         try:
+            assert not load.warm_up_errors, load.warm_up_errors
             for _ in range(seconds // length):
                 into.append(load.run())
                 self.check(into)
